@@ -1,0 +1,1 @@
+//! Looks at dead letters in the internal queue

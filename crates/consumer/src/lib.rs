@@ -1,0 +1,1 @@
+//! Poll, lanes, deliver, settle: the worker

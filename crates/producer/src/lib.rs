@@ -1,0 +1,1 @@
+//! Events into the queue, in order

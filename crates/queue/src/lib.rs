@@ -1,0 +1,1 @@
+//! Amazon SQS through aws-sdk-sqs: send, receive, settle
