@@ -1,0 +1,1 @@
+//! Making a queue pair and checking one: `queues create` and `queues check`.

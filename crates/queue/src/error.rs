@@ -1,0 +1,291 @@
+//! What can go wrong at a queue, told so that a person knows what to do.
+
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::BatchResultErrorEntry;
+
+/// A call to SQS that failed as a whole.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueueError {
+    /// The queue is not there.
+    #[error("queue {url} does not exist: check the name, the region and the account")]
+    NotFound {
+        /// The queue's URL or name.
+        url: String,
+    },
+    /// AWS refuses us: credentials, permissions, a clock that is off.
+    #[error("{action} is refused by AWS ({code}): {message}")]
+    Denied {
+        /// The API action.
+        action: &'static str,
+        /// The code AWS answered.
+        code: String,
+        /// AWS's own words.
+        message: String,
+    },
+    /// SQS asks us to slow down.
+    #[error("{action} is throttled by SQS ({code})")]
+    Throttled {
+        /// The API action.
+        action: &'static str,
+        /// The code AWS answered.
+        code: String,
+    },
+    /// No answer, or a server error: it may pass.
+    #[error("{action} cannot reach SQS: {message}")]
+    Unreachable {
+        /// The API action.
+        action: &'static str,
+        /// The innermost cause.
+        message: String,
+    },
+    /// SQS refuses what was asked.
+    #[error("{action} is rejected by SQS ({code}): {message}")]
+    Rejected {
+        /// The API action.
+        action: &'static str,
+        /// The code SQS answered.
+        code: String,
+        /// SQS's own words.
+        message: String,
+    },
+}
+
+impl QueueError {
+    /// Says whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
+    }
+
+    /// The code SQS answered, if it answered.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Denied { code, .. }
+            | Self::Throttled { code, .. }
+            | Self::Rejected { code, .. } => Some(code),
+            Self::NotFound { .. } => Some("QueueDoesNotExist"),
+            Self::Unreachable { .. } => None,
+        }
+    }
+
+    pub(crate) fn from_sdk<E, R>(action: &'static str, url: &str, error: SdkError<E, R>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let (code, message) = match error.as_service_error() {
+            Some(service) => (
+                service.code().unwrap_or("Unknown").to_owned(),
+                service.message().unwrap_or("no message").to_owned(),
+            ),
+            None => return Self::without_answer(action, &error),
+        };
+        match kind_of(&code, &message) {
+            EntryErrorKind::QueueMissing => Self::NotFound {
+                url: url.to_owned(),
+            },
+            EntryErrorKind::Denied => Self::Denied {
+                action,
+                code,
+                message,
+            },
+            EntryErrorKind::Throttled => Self::Throttled { action, code },
+            EntryErrorKind::Server => Self::Unreachable {
+                action,
+                message: format!("{code}: {message}"),
+            },
+            _ => Self::Rejected {
+                action,
+                code,
+                message,
+            },
+        }
+    }
+
+    fn without_answer<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let message = innermost(error);
+        match error {
+            // Built wrongly here, or without credentials: waiting does not mend it.
+            SdkError::ConstructionFailure(_) => Self::Denied {
+                action,
+                code: "InvalidRequest".to_owned(),
+                message,
+            },
+            // Absent credentials come this way too; they may be absent for a moment only (an instance
+            // profile that is slow), so they count as unreachable.
+            _ => Self::Unreachable { action, message },
+        }
+    }
+}
+
+/// The last cause of a chain: the one that names the thing.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// One entry of a batch call that failed while the call itself succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct EntryError {
+    /// The code SQS answered for the entry.
+    pub code: String,
+    /// SQS's own words.
+    pub message: String,
+    /// Whether SQS holds us to be at fault; if not, the same entry may succeed later.
+    pub sender_fault: bool,
+}
+
+/// What a failed entry means for its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryErrorKind {
+    /// The receipt handle is no longer ours: the visibility timeout ran out, the message was received
+    /// again, or it is gone.
+    HandleLost,
+    /// SQS asks us to slow down.
+    Throttled,
+    /// A fault on the side of SQS.
+    Server,
+    /// The queue is not there.
+    QueueMissing,
+    /// AWS refuses us.
+    Denied,
+    /// The entry itself is refused: too large, a character that is not allowed, an attribute that is wrong.
+    Refused,
+}
+
+impl EntryError {
+    /// Sorts the error.
+    pub fn kind(&self) -> EntryErrorKind {
+        match kind_of(&self.code, &self.message) {
+            EntryErrorKind::Refused if !self.sender_fault => EntryErrorKind::Server,
+            kind => kind,
+        }
+    }
+
+    /// Says whether the same entry may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.kind(),
+            EntryErrorKind::Throttled | EntryErrorKind::Server
+        )
+    }
+
+    /// An entry that SQS did not answer for, although it answered the call.
+    pub(crate) fn unanswered() -> Self {
+        Self {
+            code: "Unanswered".to_owned(),
+            message: "SQS said nothing of this entry".to_owned(),
+            sender_fault: false,
+        }
+    }
+}
+
+impl From<&BatchResultErrorEntry> for EntryError {
+    fn from(entry: &BatchResultErrorEntry) -> Self {
+        Self {
+            code: entry.code().to_owned(),
+            message: entry.message().unwrap_or("no message").to_owned(),
+            sender_fault: entry.sender_fault(),
+        }
+    }
+}
+
+/// Codes come with and without the prefix of the query protocol; a lost FIFO handle has no code of its own
+/// ("Value … for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.").
+fn kind_of(code: &str, message: &str) -> EntryErrorKind {
+    let short = code.rsplit(['.', '#']).next().unwrap_or(code);
+    match short {
+        "QueueDoesNotExist" | "NonExistentQueue" => EntryErrorKind::QueueMissing,
+        "ReceiptHandleIsInvalid" | "MessageNotInflight" => EntryErrorKind::HandleLost,
+        "InvalidParameterValue"
+            if message.contains("ReceiptHandle") || message.contains("receipt handle") =>
+        {
+            EntryErrorKind::HandleLost
+        }
+        "RequestThrottled"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "KmsThrottled"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "SlowDown" => EntryErrorKind::Throttled,
+        "InternalError"
+        | "InternalFailure"
+        | "ServiceUnavailable"
+        | "InternalServerError"
+        | "ServiceFailure"
+        | "Unanswered"
+        | "Unknown" => EntryErrorKind::Server,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "MissingAuthenticationToken"
+        | "OptInRequired"
+        | "InvalidSecurity"
+        | "KmsAccessDenied" => EntryErrorKind::Denied,
+        _ => EntryErrorKind::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(code: &str, message: &str, sender_fault: bool) -> EntryError {
+        EntryError {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            sender_fault,
+        }
+    }
+
+    #[test]
+    fn an_expired_fifo_handle_is_told_from_other_invalid_parameters() {
+        let expired = "Value AQ== for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.";
+        let long = "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.";
+        assert_eq!(
+            entry("InvalidParameterValue", expired, true).kind(),
+            EntryErrorKind::HandleLost
+        );
+        assert_eq!(
+            entry("InvalidParameterValue", long, true).kind(),
+            EntryErrorKind::Refused
+        );
+        assert_eq!(
+            entry("ReceiptHandleIsInvalid", "", true).kind(),
+            EntryErrorKind::HandleLost
+        );
+    }
+
+    #[test]
+    fn codes_are_known_with_and_without_their_prefix() {
+        let missing = "AWS.SimpleQueueService.NonExistentQueue";
+        assert_eq!(
+            entry(missing, "", true).kind(),
+            EntryErrorKind::QueueMissing
+        );
+        assert_eq!(
+            entry("com.amazonaws.sqs#RequestThrottled", "", true).kind(),
+            EntryErrorKind::Throttled
+        );
+    }
+
+    #[test]
+    fn an_unknown_fault_of_the_service_may_pass_and_one_of_ours_may_not() {
+        assert!(entry("Odd", "", false).is_transient());
+        assert!(!entry("Odd", "", true).is_transient());
+    }
+}
