@@ -1,13 +1,25 @@
-//! What to do about a delivery: outcome, retry schedule, visit, signature, dead-letter record.
+//! What to do about a delivery: outcome, retry schedule, visit, lane, signature, dead-letter record.
 //!
 //! Pure: time and jitter are arguments, nothing here reads a clock, awaits or logs.
 
+mod callback;
+mod dead_letter;
 mod excerpt;
+mod lane;
 mod outcome;
+mod record;
+mod request;
+mod schedule;
 mod secret;
 mod signature;
 
+pub use callback::{Callback, masked};
+pub use dead_letter::{DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Replay, dead_letter_group};
 pub use excerpt::*;
-pub use outcome::*;
+pub use lane::{Hide, LONGEST_HIDE, Lane};
+pub use outcome::{Answer, Failure, FailureKind, Outcome};
+pub use record::{Attempt, Record, RecordState, Visit};
+pub use request::{RequestFacts, headers, is_header_text};
+pub use schedule::{Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings};
 pub use secret::*;
 pub use signature::*;

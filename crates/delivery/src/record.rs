@@ -1,0 +1,189 @@
+//! What the attempt ledger remembers of one message, and what a new receive of it may do.
+
+use std::time::Duration;
+
+use event::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{FailureKind, Outcome, Reason, RetrySchedule};
+
+/// One HTTP request of ours and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// 0 in the event's first life, 1 after its first replay, ….
+    pub life: u32,
+    /// The number within its life, from 1.
+    pub n: u32,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The HTTP status, if a complete answer came.
+    pub status: Option<u16>,
+    /// Why none came.
+    pub error: Option<FailureKind>,
+    /// The first 512 characters of the answer, cleaned; of a failure, what it was in one line.
+    #[serde(default)]
+    pub excerpt: String,
+}
+
+impl Attempt {
+    /// Writes an attempt down.
+    pub fn new(life: u32, n: u32, at: Timestamp, duration: Duration, outcome: &Outcome) -> Self {
+        let (status, error, excerpt) = match outcome {
+            Ok(answer) => (Some(answer.status), None, &answer.excerpt),
+            Err(failure) => (None, Some(failure.kind), &failure.detail),
+        };
+        Self {
+            life,
+            n,
+            at,
+            duration_ms: duration.as_millis() as u64,
+            status,
+            error,
+            excerpt: excerpt.clone(),
+        }
+    }
+}
+
+/// The ledger's record of one message: written whenever a visit ends without acceptance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The attempts of the present life, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// What is to happen next.
+    pub state: RecordState,
+}
+
+/// What is to happen next to a message that was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordState {
+    /// It waits for its next visit.
+    Waiting {
+        /// Not to be attempted before this moment.
+        not_before: Timestamp,
+    },
+    /// It is never attempted again, only sent to the internal queue and deleted.
+    Exhausted {
+        /// Why.
+        reason: Reason,
+        /// The reason in words, where there is more to say.
+        detail: Option<String>,
+        /// When that was decided.
+        dead_at: Timestamp,
+    },
+}
+
+/// What a receive of a message may do with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Visit {
+    /// Attempt it; the number of the next attempt in this life, from 1.
+    Attempt {
+        /// From 1.
+        n: u32,
+    },
+    /// It came before its time: hide it again.
+    TooEarly {
+        /// For so long.
+        remaining: Duration,
+    },
+    /// It is decided already: send it to the internal queue (again) and delete it.
+    SetAside {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Visit {
+    /// Opens a visit at `now`: a receive is not an attempt, so the attempts come from the record, never
+    /// from the receive count, which only stops what never got a verdict.
+    pub fn open(schedule: &RetrySchedule, record: Option<&Record>, receive_count: u32, now: Timestamp) -> Self {
+        let made = record.map_or(0, |r| r.attempts.len() as u32);
+        match record.map(|r| &r.state) {
+            Some(RecordState::Exhausted { reason, .. }) => Self::SetAside { reason: *reason },
+            // The schedule was made shorter while the event waited.
+            _ if made >= schedule.attempts() => Self::SetAside {
+                reason: Reason::Exhausted,
+            },
+            _ if receive_count >= schedule.most_receives() => Self::SetAside {
+                reason: Reason::ReceiveCountExceeded,
+            },
+            Some(RecordState::Waiting { not_before }) if *not_before > now => Self::TooEarly {
+                remaining: now.until(*not_before),
+            },
+            _ => Self::Attempt { n: made + 1 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn schedule() -> RetrySchedule {
+        RetrySchedule::new(RetrySchedule::avionte()).unwrap()
+    }
+
+    fn record(attempts: u32, state: RecordState) -> Record {
+        let refused = Err(crate::Failure {
+            kind: FailureKind::Connect,
+            detail: "refused".to_owned(),
+        });
+        Record {
+            attempts: (1..=attempts).map(|n| Attempt::new(0, n, NOW, Duration::ZERO, &refused)).collect(),
+            state,
+        }
+    }
+
+    fn waiting(attempts: u32, not_before_ms: u64) -> Record {
+        let not_before = Timestamp::from_millis(not_before_ms);
+        record(attempts, RecordState::Waiting { not_before })
+    }
+
+    #[test]
+    fn a_receive_is_not_an_attempt() {
+        assert_eq!(Visit::open(&schedule(), None, 50, NOW), Visit::Attempt { n: 1 });
+        assert_eq!(Visit::open(&schedule(), Some(&waiting(2, 0)), 3, NOW), Visit::Attempt { n: 3 });
+    }
+
+    #[test]
+    fn a_message_that_comes_before_its_time_is_hidden_for_the_remainder() {
+        let early = Visit::open(&schedule(), Some(&waiting(2, 1_000_500)), 2, NOW);
+        let remaining = Duration::from_millis(500);
+        assert_eq!(early, Visit::TooEarly { remaining });
+        assert_eq!(Visit::open(&schedule(), Some(&waiting(2, 1_000_000)), 2, NOW), Visit::Attempt { n: 3 });
+    }
+
+    #[test]
+    fn an_exhausted_event_is_never_attempted_again() {
+        let exhausted = RecordState::Exhausted {
+            reason: Reason::Exhausted,
+            detail: None,
+            dead_at: NOW,
+        };
+        let visit = Visit::open(&schedule(), Some(&record(4, exhausted)), 2, NOW);
+        assert_eq!(
+            visit,
+            Visit::SetAside {
+                reason: Reason::Exhausted
+            }
+        );
+    }
+
+    #[test]
+    fn a_schedule_made_shorter_ends_an_event_that_has_had_its_attempts() {
+        let visit = Visit::open(&schedule(), Some(&waiting(4, 0)), 2, NOW);
+        let reason = Reason::Exhausted;
+        assert_eq!(visit, Visit::SetAside { reason });
+    }
+
+    #[test]
+    fn an_event_that_never_gets_a_verdict_is_set_aside_at_a_hundred_receives() {
+        let reason = Reason::ReceiveCountExceeded;
+        assert_eq!(Visit::open(&schedule(), None, 99, NOW), Visit::Attempt { n: 1 });
+        assert_eq!(Visit::open(&schedule(), None, 100, NOW), Visit::SetAside { reason });
+    }
+}

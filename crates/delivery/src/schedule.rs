@@ -1,0 +1,278 @@
+//! When to try again: the documented waits as data, and the decision after each attempt.
+
+use std::time::Duration;
+
+use crate::Outcome;
+
+/// The most waits a schedule may have. Avaza, the longest we know of, has 13.
+pub const MAX_DELAYS: usize = 50;
+
+/// The longest single wait. SQS keeps a message for 14 days at most, so a longer one could not end.
+pub const MAX_DELAY: Duration = Duration::from_secs(12 * 24 * 3600);
+
+/// What may be set by hand; [`RetrySchedule::new`] checks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSettings {
+    /// The waits before attempts 2, 3, …; there is one attempt more than there are waits.
+    pub delays: Vec<Duration>,
+    /// The statuses that mean "accepted".
+    pub accept: Vec<u16>,
+    /// How long one attempt may take in all, the answer's body included.
+    pub timeout: Duration,
+    /// What a receiver's `Retry-After` does.
+    pub retry_after: RetryAfter,
+}
+
+/// What a receiver's `Retry-After` does to the next wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// Nothing: the documented schedules are exact.
+    Ignore,
+    /// It lengthens the wait, never shortens it.
+    Lengthen {
+        /// At most to this.
+        max: Duration,
+    },
+}
+
+/// A schedule that exists is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrySchedule(ScheduleSettings);
+
+/// Why settings make no schedule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// More than [`MAX_DELAYS`] waits.
+    #[error("{0} delays are too many: give at most {MAX_DELAYS}")]
+    TooManyDelays(usize),
+    /// A wait longer than [`MAX_DELAY`].
+    #[error("a delay of {} s is too long: give at most 12 days, since SQS keeps a message for 14", .0.as_secs())]
+    DelayTooLong(Duration),
+    /// No status, or one that is no 2xx.
+    #[error("accept must name at least one status, each from 200 to 299")]
+    Accept,
+    /// No time at all, or more than fits a lease.
+    #[error("a timeout must be more than 0 and at most 15 minutes")]
+    Timeout,
+}
+
+/// What to do after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Accepted: delete the message.
+    Done,
+    /// Try again at once, within this visit.
+    RetryNow,
+    /// End the visit; try again after the wait.
+    RetryAfter(Duration),
+    /// That was the last attempt: to the internal queue.
+    Exhausted,
+}
+
+impl Decision {
+    /// The name in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::RetryNow => "retry-now",
+            Self::RetryAfter(_) => "retry-after",
+            Self::Exhausted => "dead-letter",
+        }
+    }
+}
+
+/// Attempts after which even a schedule of many visits counts as one that never ends: see
+/// [`RetrySchedule::most_receives`].
+const RECEIVES_PER_VISIT: u32 = 20;
+const LEAST_RECEIVES: u32 = 100;
+
+impl RetrySchedule {
+    /// Checks settings.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub fn new(settings: ScheduleSettings) -> Result<Self, ScheduleError> {
+        if settings.delays.len() > MAX_DELAYS {
+            return Err(ScheduleError::TooManyDelays(settings.delays.len()));
+        }
+        if let Some(delay) = settings.delays.iter().find(|d| **d > MAX_DELAY) {
+            return Err(ScheduleError::DelayTooLong(*delay));
+        }
+        if settings.accept.is_empty() || settings.accept.iter().any(|s| !(200..300).contains(s)) {
+            return Err(ScheduleError::Accept);
+        }
+        if settings.timeout.is_zero() || settings.timeout > Duration::from_secs(15 * 60) {
+            return Err(ScheduleError::Timeout);
+        }
+        Ok(Self(settings))
+    }
+
+    /// Avionté's: at once, at once again, after one minute, at once again; 200 and 201 accept
+    /// (DESIGN section 1).
+    pub fn avionte() -> ScheduleSettings {
+        ScheduleSettings {
+            delays: [0, 60, 0].map(Duration::from_secs).to_vec(),
+            accept: vec![200, 201],
+            timeout: Duration::from_secs(30),
+            retry_after: RetryAfter::Ignore,
+        }
+    }
+
+    /// Avaza's: 13 retries that back off over about 10, 30, 90, 190 minutes and on; only 200 accepts
+    /// (DESIGN section 1). Avaza names four waits; from there on each is the one before plus 100 minutes,
+    /// the last step it shows, up to 12 hours.
+    pub fn avaza() -> ScheduleSettings {
+        let named = [10, 30, 90, 190];
+        let further = (1..10).map(|step| 190 + step * 100).map(|minutes: u64| minutes.min(720));
+        ScheduleSettings {
+            delays: named.into_iter().chain(further).map(|minutes| Duration::from_secs(minutes * 60)).collect(),
+            accept: vec![200],
+            timeout: Duration::from_secs(30),
+            retry_after: RetryAfter::Ignore,
+        }
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &ScheduleSettings {
+        &self.0
+    }
+
+    /// How long one attempt may take.
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    /// How many attempts an event gets in one life.
+    pub fn attempts(&self) -> u32 {
+        self.0.delays.len() as u32 + 1
+    }
+
+    /// How many visits the waits split the attempts into.
+    pub fn visits(&self) -> u32 {
+        1 + self.0.delays.iter().filter(|d| !d.is_zero()).count() as u32
+    }
+
+    /// The receive count at which an event that never got a verdict is set aside (it kills the worker,
+    /// say): DESIGN section 3, "The backstop".
+    pub fn most_receives(&self) -> u32 {
+        (RECEIVES_PER_VISIT * self.visits()).max(LEAST_RECEIVES)
+    }
+
+    /// Decides after attempt `n` (from 1) of this life.
+    pub fn decide(&self, n: u32, outcome: &Outcome) -> Decision {
+        if let Ok(answer) = outcome
+            && self.0.accept.contains(&answer.status)
+        {
+            return Decision::Done;
+        }
+        let Some(delay) = self.0.delays.get(n.saturating_sub(1) as usize) else {
+            return Decision::Exhausted;
+        };
+        let wait = self.lengthened(*delay, outcome);
+        if wait.is_zero() { Decision::RetryNow } else { Decision::RetryAfter(wait) }
+    }
+
+    fn lengthened(&self, delay: Duration, outcome: &Outcome) -> Duration {
+        let asked = outcome.as_ref().ok().and_then(|answer| answer.retry_after);
+        match (self.0.retry_after, asked) {
+            (RetryAfter::Lengthen { max }, Some(asked)) => delay.max(asked.min(max)),
+            _ => delay,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, Failure, FailureKind};
+
+    fn answer(status: u16, retry_after: Option<u64>) -> Outcome {
+        Ok(Answer {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            excerpt: String::new(),
+        })
+    }
+
+    fn avionte() -> RetrySchedule {
+        RetrySchedule::new(RetrySchedule::avionte()).unwrap()
+    }
+
+    #[test]
+    fn avionte_tries_at_once_at_once_again_after_a_minute_and_at_once_again() {
+        let minute = Duration::from_secs(60);
+        let decisions: Vec<_> = (1..=4).map(|n| avionte().decide(n, &answer(500, None))).collect();
+        let expected = [
+            Decision::RetryNow,
+            Decision::RetryAfter(minute),
+            Decision::RetryNow,
+            Decision::Exhausted,
+        ];
+        assert_eq!(decisions, expected);
+        assert_eq!((avionte().attempts(), avionte().visits()), (4, 2));
+    }
+
+    #[test]
+    fn only_the_named_statuses_are_accepted() {
+        for (status, accepted) in [(200, true), (201, true), (202, false), (204, false), (301, false), (404, false)] {
+            let done = avionte().decide(1, &answer(status, None)) == Decision::Done;
+            assert_eq!(done, accepted, "status {status}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_without_an_answer_counts_like_a_bad_one() {
+        let refused = Err(Failure {
+            kind: FailureKind::Connect,
+            detail: String::new(),
+        });
+        assert_eq!(avionte().decide(1, &refused), Decision::RetryNow);
+        assert_eq!(avionte().decide(4, &refused), Decision::Exhausted);
+    }
+
+    #[test]
+    fn the_last_attempt_can_still_be_accepted() {
+        assert_eq!(avionte().decide(4, &answer(201, None)), Decision::Done);
+    }
+
+    #[test]
+    fn retry_after_is_ignored_unless_it_may_lengthen_and_then_never_shortens_nor_passes_its_bound() {
+        let mut settings = RetrySchedule::avionte();
+        assert_eq!(avionte().decide(1, &answer(429, Some(30))), Decision::RetryNow);
+        settings.retry_after = RetryAfter::Lengthen {
+            max: Duration::from_secs(900),
+        };
+        let lengthen = RetrySchedule::new(settings).unwrap();
+        let after = |n, s| match lengthen.decide(n, &answer(429, Some(s))) {
+            Decision::RetryAfter(wait) => wait.as_secs(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(after(1, 30), 30);
+        assert_eq!(after(2, 5), 60);
+        assert_eq!(after(2, 5000), 900);
+    }
+
+    #[test]
+    fn avaza_gives_up_after_thirteen_retries_and_takes_200_alone() {
+        let avaza = RetrySchedule::new(RetrySchedule::avaza()).unwrap();
+        assert_eq!(avaza.attempts(), 14);
+        assert_eq!(avaza.decide(1, &answer(201, None)), Decision::RetryAfter(Duration::from_secs(600)));
+        assert_eq!(avaza.decide(14, &answer(500, None)), Decision::Exhausted);
+        assert_eq!(avaza.most_receives(), 280);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_make_no_schedule() {
+        let with = |change: fn(&mut ScheduleSettings)| {
+            let mut settings = RetrySchedule::avionte();
+            change(&mut settings);
+            RetrySchedule::new(settings).unwrap_err()
+        };
+        assert_eq!(with(|s| s.accept.clear()), ScheduleError::Accept);
+        assert_eq!(with(|s| s.accept = vec![302]), ScheduleError::Accept);
+        assert_eq!(with(|s| s.timeout = Duration::ZERO), ScheduleError::Timeout);
+        assert_eq!(with(|s| s.delays = vec![Duration::ZERO; 51]), ScheduleError::TooManyDelays(51));
+        let long = MAX_DELAY + Duration::from_secs(1);
+        assert_eq!(with(|s| s.delays = vec![MAX_DELAY + Duration::from_secs(1)]), ScheduleError::DelayTooLong(long));
+    }
+}
