@@ -1,1 +1,14 @@
-//! What outlives a worker: the attempt ledger
+//! What outlives a worker: the attempt ledger.
+//!
+//! One record per message that was attempted and not accepted. What a record means is decided in
+//! `delivery`; here it is kept, so that a crash neither shortens a wait nor forgets an attempt, and so that
+//! of two workers that hold the same message only one goes on.
+
+mod error;
+mod ledger;
+mod spec;
+mod sqlite;
+
+pub use error::{LedgerError, WriteError};
+pub use ledger::{Key, Ledger, MAX_EXPIRED, Seen};
+pub use spec::{LedgerSpec, SpecError};

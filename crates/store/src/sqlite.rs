@@ -1,0 +1,281 @@
+//! The ledger in a SQLite file: one table, one row per message.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use delivery::Record;
+use event::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+
+use crate::{Key, LedgerError, Seen};
+
+/// The format of the file, in SQLite's `user_version`.
+const FORMAT: i64 = 1;
+
+/// Tells our files from those of other programs, in SQLite's `application_id`: "HLan".
+const APPLICATION: i64 = 0x484c_616e;
+
+/// How long a call waits for another process that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+const SCHEMA: &str = "
+    CREATE TABLE attempts (
+        queue         TEXT NOT NULL,
+        message_id    TEXT NOT NULL,
+        message_group TEXT,
+        version       INTEGER NOT NULL,
+        written_at_ms INTEGER NOT NULL,
+        record        TEXT NOT NULL,
+        PRIMARY KEY (queue, message_id)
+    ) STRICT;
+    CREATE INDEX attempts_by_age ON attempts (written_at_ms);
+";
+
+pub(crate) struct Sqlite {
+    path: String,
+    connection: Connection,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
+        let shown = path.display().to_string();
+        // Absolute, since SQLite takes "file:…" for a URI and ":memory:" for no file at all.
+        let path = std::path::absolute(path).map_err(|e| unopened(&shown, e.to_string()))?;
+        make_private(&path).map_err(|e| unopened(&shown, told(&path, &e)))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags)
+            .map_err(|e| unopened(&shown, e.to_string()))?;
+        Self::prepare(shown, connection)
+    }
+
+    pub(crate) fn in_memory() -> Result<Self, LedgerError> {
+        let path = "in memory".to_owned();
+        let connection =
+            Connection::open_in_memory().map_err(|e| unopened(&path, e.to_string()))?;
+        Self::prepare(path, connection)
+    }
+
+    fn prepare(path: String, connection: Connection) -> Result<Self, LedgerError> {
+        let mut sqlite = Self { path, connection };
+        // Before anything is changed: another program's file stays as it is.
+        let empty = sqlite.identify()?;
+        sqlite.settings().map_err(|e| sqlite.error(e))?;
+        if empty {
+            sqlite.make_schema()?;
+        }
+        sqlite.check()?;
+        Ok(sqlite)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Says whether the file is empty yet.
+    fn identify(&self) -> Result<bool, LedgerError> {
+        let busy = self.connection.busy_timeout(BUSY_TIMEOUT);
+        busy.map_err(|e| self.error(e))?;
+        let (application, format, tables) = self.header().map_err(|e| self.error(e))?;
+        match (application, format) {
+            (0, 0) if tables == 0 => Ok(true),
+            (APPLICATION, FORMAT) => Ok(false),
+            (APPLICATION, found) if found > FORMAT => Err(LedgerError::Newer {
+                path: self.path.clone(),
+                found,
+                supported: FORMAT,
+            }),
+            _ => Err(LedgerError::NotALedger {
+                path: self.path.clone(),
+                message: "it is the database of another program".to_owned(),
+            }),
+        }
+    }
+
+    fn header(&self) -> rusqlite::Result<(i64, i64, i64)> {
+        let query = "SELECT (SELECT application_id FROM pragma_application_id),
+                            (SELECT user_version FROM pragma_user_version),
+                            (SELECT count(*) FROM sqlite_schema)";
+        self.connection
+            .query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    fn settings(&self) -> rusqlite::Result<()> {
+        self.write_ahead()?;
+        // A record must outlive a power failure: a forgotten attempt would be made again.
+        self.connection.pragma_update(None, "synchronous", "full")?;
+        self.connection
+            .pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)
+    }
+
+    /// SQLite does not wait by itself for another process that is switching the same new file.
+    fn write_ahead(&self) -> rusqlite::Result<()> {
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            let switched = self.connection.pragma_update(None, "journal_mode", "wal");
+            match switched {
+                Err(e) if is_busy(&e) && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn make_schema(&mut self) -> Result<(), LedgerError> {
+        let made = || -> rusqlite::Result<()> {
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let tables: i64 =
+                transaction
+                    .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            // Another process may have come first.
+            if tables == 0 {
+                transaction.execute_batch(SCHEMA)?;
+                transaction.pragma_update(None, "application_id", APPLICATION)?;
+                transaction.pragma_update(None, "user_version", FORMAT)?;
+            }
+            transaction.commit()
+        }();
+        made.map_err(|e| self.error(e))?;
+        // What the other process made may be anything.
+        self.identify().map(|_| ())
+    }
+
+    pub(crate) fn read(&mut self, key: &Key) -> Result<Option<Seen>, LedgerError> {
+        let row = self.row(key).map_err(|e| self.error(e))?;
+        let Some((version, text)) = row else {
+            return Ok(None);
+        };
+        match serde_json::from_str(&text) {
+            Ok(record) => Ok(Some(Seen { record, version })),
+            Err(error) => Err(LedgerError::Record {
+                path: self.path.clone(),
+                message_id: key.message_id.clone(),
+                message: error.to_string(),
+            }),
+        }
+    }
+
+    fn row(&self, key: &Key) -> rusqlite::Result<Option<(i64, String)>> {
+        let query = "SELECT version, record FROM attempts WHERE queue = ?1 AND message_id = ?2";
+        let mut statement = self.connection.prepare_cached(query)?;
+        statement
+            .query_row(params![key.queue, key.message_id], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()
+    }
+
+    /// The version written, or `None` if the version to replace is not the one that is there.
+    pub(crate) fn write(
+        &mut self,
+        key: &Key,
+        replaces: Option<i64>,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Option<i64>, LedgerError> {
+        let text = serde_json::to_string(record).expect("a record has only string keys");
+        let version = replaces.unwrap_or(0) + 1;
+        let now_ms = now.as_millis().cast_signed();
+        let changed = match replaces {
+            None => self.execute(
+                "INSERT INTO attempts (queue, message_id, message_group, version, written_at_ms, record)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                params![key.queue, key.message_id, key.group, version, now_ms, text],
+            ),
+            Some(replaced) => self.execute(
+                "UPDATE attempts SET version = ?3, written_at_ms = ?4, record = ?5
+                 WHERE queue = ?1 AND message_id = ?2 AND version = ?6",
+                params![key.queue, key.message_id, version, now_ms, text, replaced],
+            ),
+        }?;
+        Ok((changed == 1).then_some(version))
+    }
+
+    pub(crate) fn forget(&mut self, keys: &[Key]) -> Result<(), LedgerError> {
+        let forgotten = || -> rusqlite::Result<()> {
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            {
+                let delete = "DELETE FROM attempts WHERE queue = ?1 AND message_id = ?2";
+                let mut statement = transaction.prepare_cached(delete)?;
+                for key in keys {
+                    statement.execute(params![key.queue, key.message_id])?;
+                }
+            }
+            transaction.commit()
+        }();
+        forgotten.map_err(|e| self.error(e))
+    }
+
+    pub(crate) fn expire(&mut self, before: Timestamp, most: usize) -> Result<usize, LedgerError> {
+        let before_ms = before.as_millis().cast_signed();
+        self.execute(
+            "DELETE FROM attempts WHERE rowid IN
+                 (SELECT rowid FROM attempts WHERE written_at_ms < ?1 ORDER BY written_at_ms LIMIT ?2)",
+            params![before_ms, most as i64],
+        )
+    }
+
+    /// Writes the header again as it is: a write like any other, down to the disk.
+    pub(crate) fn check(&mut self) -> Result<(), LedgerError> {
+        let written = self.connection.pragma_update(None, "user_version", FORMAT);
+        written.map_err(|e| self.error(e))
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, LedgerError> {
+        let run = || self.connection.prepare_cached(sql)?.execute(params);
+        run().map_err(|e| self.error(e))
+    }
+
+    fn error(&self, error: rusqlite::Error) -> LedgerError {
+        let path = self.path.clone();
+        let message = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path, message },
+            Some(ErrorCode::DatabaseCorrupt) => LedgerError::Damaged { path, message },
+            Some(ErrorCode::DatabaseBusy) => LedgerError::Unusable {
+                path,
+                message: format!(
+                    "another process has kept it locked for {} s",
+                    BUSY_TIMEOUT.as_secs()
+                ),
+            },
+            _ => LedgerError::Unusable { path, message },
+        }
+    }
+}
+
+/// Makes the file if it is not there, for its owner alone: records hold excerpts of answers. SQLite gives the
+/// files it puts beside it the same permissions.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn told(path: &Path, error: &io::Error) -> String {
+    match (error.kind(), path.parent()) {
+        (io::ErrorKind::NotFound, Some(directory)) => {
+            format!("there is no directory {}", directory.display())
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+fn unopened(path: &str, message: String) -> LedgerError {
+    LedgerError::Open {
+        path: path.to_owned(),
+        message,
+    }
+}

@@ -1,0 +1,376 @@
+//! The attempt ledger on real files.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use delivery::{Attempt, FailureKind, Record, RecordState};
+use event::Timestamp;
+use store::{Key, Ledger, LedgerError, LedgerSpec, MAX_EXPIRED, WriteError};
+use tempfile::TempDir;
+
+const NOW: Timestamp = Timestamp::from_millis(1_739_370_645_123);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const RETENTION: Duration = DAY.saturating_mul(4);
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+async fn open(path: impl Into<PathBuf>) -> Result<Ledger, LedgerError> {
+    Ledger::open(&LedgerSpec::Sqlite(path.into()), RETENTION).await
+}
+
+fn key(message_id: &str) -> Key {
+    Key {
+        queue: "https://sqs.us-east-1.amazonaws.com/123456789012/events.fifo".to_owned(),
+        message_id: message_id.to_owned(),
+        group: Some("EventSetup_7".to_owned()),
+    }
+}
+
+fn record(attempts: u32) -> Record {
+    let refused = Err(delivery::Failure {
+        kind: FailureKind::Connect,
+        detail: "refused".to_owned(),
+    });
+    let attempt = |n| Attempt::new(0, n, NOW, Duration::from_millis(8), &refused);
+    Record {
+        attempts: (1..=attempts).map(attempt).collect(),
+        state: RecordState::Waiting { not_before: NOW },
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_back_after_the_file_was_closed() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let ledger = open(&path).await.unwrap();
+    assert_eq!(ledger.read(&key("m-1")).await.unwrap(), None);
+    let written = ledger
+        .write(&key("m-1"), None, &record(2), NOW)
+        .await
+        .unwrap();
+    drop(ledger);
+
+    let ledger = open(&path).await.unwrap();
+    let seen = ledger.read(&key("m-1")).await.unwrap().unwrap();
+    assert_eq!(seen, written);
+    assert_eq!(seen.record, record(2));
+}
+
+#[tokio::test]
+async fn of_two_workers_that_read_the_same_only_the_first_writes() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let (one, two) = (open(&path).await.unwrap(), open(&path).await.unwrap());
+
+    let first = one.write(&key("m-1"), None, &record(1), NOW).await.unwrap();
+    let lost = two.write(&key("m-1"), None, &record(1), NOW).await;
+    assert_eq!(lost, Err(WriteError::Lost));
+
+    let seen = two.read(&key("m-1")).await.unwrap().unwrap();
+    two.write(&key("m-1"), Some(&seen), &record(2), NOW)
+        .await
+        .unwrap();
+    let lost = one.write(&key("m-1"), Some(&first), &record(2), NOW).await;
+    assert_eq!(lost, Err(WriteError::Lost));
+
+    two.forget(&[key("m-1")]).await.unwrap();
+    let lost = one.write(&key("m-1"), Some(&seen), &record(3), NOW).await;
+    assert_eq!(
+        lost,
+        Err(WriteError::Lost),
+        "a forgotten record is not written over"
+    );
+    assert_eq!(one.read(&key("m-1")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn records_are_told_apart_by_queue_and_message() {
+    let ledger = Ledger::in_memory(RETENTION).await.unwrap();
+    let elsewhere = Key {
+        queue: "https://sqs.us-east-1.amazonaws.com/123456789012/other.fifo".to_owned(),
+        ..key("m-1")
+    };
+    ledger
+        .write(&key("m-1"), None, &record(1), NOW)
+        .await
+        .unwrap();
+    ledger
+        .write(&elsewhere, None, &record(2), NOW)
+        .await
+        .unwrap();
+    ledger
+        .write(&key("m-2"), None, &record(3), NOW)
+        .await
+        .unwrap();
+    ledger
+        .forget(&[key("m-1"), key("never-there")])
+        .await
+        .unwrap();
+    assert_eq!(ledger.read(&key("m-1")).await.unwrap(), None);
+    assert_eq!(
+        ledger.read(&elsewhere).await.unwrap().unwrap().record,
+        record(2)
+    );
+    assert_eq!(
+        ledger.read(&key("m-2")).await.unwrap().unwrap().record,
+        record(3)
+    );
+}
+
+#[tokio::test]
+async fn a_record_expires_a_day_after_its_message_and_not_before() {
+    let ledger = Ledger::in_memory(RETENTION).await.unwrap();
+    ledger
+        .write(&key("m-1"), None, &record(1), NOW)
+        .await
+        .unwrap();
+    let last = NOW.plus(RETENTION + DAY);
+    assert_eq!(ledger.expire(last).await.unwrap(), 0);
+    assert_eq!(
+        ledger
+            .expire(last.plus(Duration::from_millis(1)))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(ledger.read(&key("m-1")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn one_call_expires_a_bounded_number_of_records() {
+    let ledger = Ledger::in_memory(RETENTION).await.unwrap();
+    for n in 0..=MAX_EXPIRED {
+        ledger
+            .write(&key(&n.to_string()), None, &record(1), NOW)
+            .await
+            .unwrap();
+    }
+    let later = NOW.plus(RETENTION + DAY * 2);
+    assert_eq!(ledger.expire(later).await.unwrap(), MAX_EXPIRED);
+    assert_eq!(ledger.expire(later).await.unwrap(), 1);
+    assert_eq!(ledger.expire(later).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    let directory = directory();
+    let ledger = open(directory.path().join("hooklane.db")).await.unwrap();
+    ledger
+        .write(&key("m-1"), None, &record(1), NOW)
+        .await
+        .unwrap();
+    let files: Vec<_> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|f| f.unwrap())
+        .collect();
+    assert!(files.len() >= 2, "the database and its log");
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", file.path());
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_sqlite_would_take_for_something_else_is_a_file_name() {
+    let directory = directory();
+    let path = directory.path().join("file:x?mode=memory");
+    let ledger = open(&path).await.unwrap();
+    ledger
+        .write(&key("m-1"), None, &record(1), NOW)
+        .await
+        .unwrap();
+    assert!(fs::metadata(&path).unwrap().is_file());
+}
+
+#[tokio::test]
+async fn processes_that_open_a_new_file_together_share_one_ledger() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let opened = futures(8, |_| open(path.clone())).await;
+    let ledgers: Vec<_> = opened.into_iter().map(|l| l.unwrap()).collect();
+    let written = futures(8, |n| {
+        let ledger = ledgers[n].clone();
+        async move { ledger.write(&key("m-1"), None, &record(1), NOW).await }
+    });
+    let written = written.await;
+    assert_eq!(written.iter().filter(|w| w.is_ok()).count(), 1);
+    assert_eq!(
+        written
+            .iter()
+            .filter(|w| **w == Err(WriteError::Lost))
+            .count(),
+        7
+    );
+}
+
+async fn futures<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    count: usize,
+    start: impl Fn(usize) -> F,
+) -> Vec<T> {
+    let tasks: Vec<_> = (0..count).map(|n| tokio::spawn(start(n))).collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.unwrap());
+    }
+    done
+}
+
+#[tokio::test(start_paused = true)]
+async fn paused_time_stands_still_while_the_ledger_works() {
+    let directory = directory();
+    let ledger = open(directory.path().join("hooklane.db")).await.unwrap();
+    let before = tokio::time::Instant::now();
+    let (key, record) = (key("m-1"), record(1));
+    let write = ledger.write(&key, None, &record, NOW);
+    let in_time = tokio::time::timeout(Duration::from_millis(1), write).await;
+    in_time.unwrap().unwrap();
+    assert_eq!(tokio::time::Instant::now(), before);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_and_left_alone() {
+    let directory = directory();
+    for garbage in [b"hello".to_vec(), vec![0xA5; 100_000]] {
+        let path = directory.path().join("notes.txt");
+        fs::write(&path, &garbage).unwrap();
+        let error = open(&path).await.unwrap_err();
+        assert!(matches!(error, LedgerError::NotALedger { .. }), "{error:?}");
+        assert!(error.to_string().contains("notes.txt"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), garbage);
+    }
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_left_alone() {
+    let directory = directory();
+    let path = directory.path().join("cookies.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute_batch("CREATE TABLE cookies (name TEXT)")
+        .unwrap();
+    drop(other);
+    let before = fs::read(&path).unwrap();
+    let error = open(&path).await.unwrap_err();
+    assert!(matches!(error, LedgerError::NotALedger { .. }), "{error:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_refused() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    drop(open(&path).await.unwrap());
+    let newer = rusqlite::Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 2).unwrap();
+    drop(newer);
+    let error = open(&path).await.unwrap_err();
+    let newer = LedgerError::Newer {
+        path: path.display().to_string(),
+        found: 2,
+        supported: 1,
+    };
+    assert_eq!(error, newer);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_with_what_to_do() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let ledger = open(&path).await.unwrap();
+    ledger
+        .write(&key("m-1"), None, &record(1), NOW)
+        .await
+        .unwrap();
+    drop(ledger);
+    let mut bytes = fs::read(&path).unwrap();
+    assert!(
+        !path.with_extension("db-wal").exists(),
+        "all is in the one file"
+    );
+    bytes[4096..].fill(0xA5);
+    fs::write(&path, bytes).unwrap();
+    let error = match open(&path).await {
+        Ok(ledger) => ledger.read(&key("m-1")).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("move it away"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unreadable_record_is_named_and_the_others_are_read() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let ledger = open(&path).await.unwrap();
+    ledger
+        .write(&key("m-1"), None, &record(1), NOW)
+        .await
+        .unwrap();
+    ledger
+        .write(&key("m-2"), None, &record(1), NOW)
+        .await
+        .unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute(
+            "UPDATE attempts SET record = '{' WHERE message_id = 'm-1'",
+            [],
+        )
+        .unwrap();
+    let error = ledger.read(&key("m-1")).await.unwrap_err();
+    assert!(matches!(error, LedgerError::Record { ref message_id, .. } if message_id == "m-1"));
+    assert!(ledger.read(&key("m-2")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_place_where_nothing_can_be_made_is_named() {
+    let directory = directory();
+    let missing = open(directory.path().join("none/hooklane.db"))
+        .await
+        .unwrap_err();
+    assert!(matches!(missing, LedgerError::Open { .. }), "{missing:?}");
+    assert!(
+        missing.to_string().contains("there is no directory"),
+        "{missing}"
+    );
+
+    let is_directory = open(directory.path()).await.unwrap_err();
+    assert!(
+        matches!(is_directory, LedgerError::Open { .. }),
+        "{is_directory:?}"
+    );
+
+    let unwritable = unwritable_directory(directory.path());
+    let refused = open(unwritable.join("hooklane.db")).await.unwrap_err();
+    assert!(matches!(refused, LedgerError::Open { .. }), "{refused:?}");
+}
+
+/// Permissions do not bind root, who cannot write to `/sys` either.
+fn unwritable_directory(parent: &Path) -> PathBuf {
+    let directory = parent.join("read-only");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o500)).unwrap();
+    match fs::write(directory.join("probe"), "") {
+        Ok(()) => PathBuf::from("/sys"),
+        Err(_) => directory,
+    }
+}
+
+#[tokio::test]
+async fn the_check_finds_a_ledger_that_has_become_unwritable() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let ledger = open(&path).await.unwrap();
+    ledger.check().await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let error = ledger.check().await.unwrap_err();
+    assert!(matches!(error, LedgerError::Unusable { .. }), "{error:?}");
+    assert!(error.to_string().contains("another process"), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    ledger.check().await.unwrap();
+}
