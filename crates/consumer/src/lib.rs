@@ -1,1 +1,22 @@
-//! Poll, lanes, deliver, settle: the worker
+//! The worker: poll, lanes, deliver, settle.
+//!
+//! The decisions are made in `delivery`; what lives here carries them out. One receive becomes lanes, one
+//! per message group; a lane attempts its messages in order and ends when its head has to wait. The wait is
+//! spent in the queue, never in a sleep.
+
+mod dead_letters;
+mod gate;
+mod health;
+mod held;
+mod lane;
+mod memory;
+pub mod post;
+mod report;
+mod settings;
+mod settler;
+mod shared;
+mod tally;
+mod worker;
+
+pub use settings::{Mode, Settings, Summary};
+pub use worker::{Wiring, Worker};

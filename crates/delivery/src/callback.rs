@@ -21,7 +21,9 @@ impl Callback {
     /// The URL for an event of this name: its own, else the common one (DESIGN section 3, "Where an event
     /// goes").
     pub fn url_for(&self, event_name: Option<&str>) -> Option<&Url> {
-        event_name.and_then(|name| self.events.get(name)).or(self.url.as_ref())
+        event_name
+            .and_then(|name| self.events.get(name))
+            .or(self.url.as_ref())
     }
 }
 
@@ -30,7 +32,10 @@ impl Callback {
 pub fn masked(url: &Url) -> String {
     let mut shown = url.clone();
     if url.query().is_some() {
-        let masked: Vec<String> = url.query_pairs().map(|(key, _)| format!("{key}=***")).collect();
+        let masked: Vec<String> = url
+            .query_pairs()
+            .map(|(key, _)| format!("{key}=***"))
+            .collect();
         shown.set_query(Some(&masked.join("&")));
     }
     shown.to_string()
@@ -48,7 +53,10 @@ mod tests {
     fn an_event_name_with_a_url_of_its_own_goes_there_and_all_others_to_the_common_one() {
         let callback = Callback {
             url: Some(url("https://a.example/all")),
-            events: BTreeMap::from([("talent_created".to_owned(), url("https://a.example/talents"))]),
+            events: BTreeMap::from([(
+                "talent_created".to_owned(),
+                url("https://a.example/talents"),
+            )]),
             authentication: Authentication::None,
         };
         let path = |name| callback.url_for(name).map(|u| u.path().to_owned());

@@ -195,7 +195,11 @@ impl Replay {
 /// messages of one. 91 characters of the group, `#`, and the MessageId (36) make the 128 that SQS allows.
 pub fn dead_letter_group(group: Option<&str>, message_id: &str) -> String {
     const OF_THE_GROUP: usize = 91;
-    let group: String = group.unwrap_or_default().chars().take(OF_THE_GROUP).collect();
+    let group: String = group
+        .unwrap_or_default()
+        .chars()
+        .take(OF_THE_GROUP)
+        .collect();
     format!("{group}#{message_id}")
 }
 
@@ -224,7 +228,9 @@ mod tests {
             retry_after: None,
             excerpt: "x".repeat(512),
         });
-        (1..=count).map(|n| Attempt::new(life, n, AT, Duration::from_millis(8), &outcome)).collect()
+        (1..=count)
+            .map(|n| Attempt::new(life, n, AT, Duration::from_millis(8), &outcome))
+            .collect()
     }
 
     fn record(earlier: Option<Replay>) -> DeadLetter {
@@ -235,12 +241,19 @@ mod tests {
             callback: Some("https://hooks.example.com/workn".to_owned()),
         };
         let life = earlier.as_ref().map_or(0, |r| r.replays);
-        DeadLetter::new("https://sqs/q.fifo", death, origin(), earlier, attempts(life, 4))
+        DeadLetter::new(
+            "https://sqs/q.fifo",
+            death,
+            origin(),
+            earlier,
+            attempts(life, 4),
+        )
     }
 
     #[test]
     fn the_record_reads_as_the_contract_says() {
-        let json: serde_json::Value = serde_json::from_str(&record(None).to_json_within(9000).unwrap()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&record(None).to_json_within(9000).unwrap()).unwrap();
         assert_eq!(json["v"], 1);
         assert_eq!(json["reason"], "exhausted");
         assert_eq!(json["dead_at"], "2025-02-12T14:30:45.123Z");
@@ -265,7 +278,10 @@ mod tests {
         let second = record(Some(earlier));
         assert_eq!(second.origin.message_id, "m-0");
         assert_eq!(second.replays, 1);
-        assert_eq!(second.attempts.iter().map(|a| a.life).collect::<Vec<_>>(), [0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(
+            second.attempts.iter().map(|a| a.life).collect::<Vec<_>>(),
+            [0, 0, 0, 0, 1, 1, 1, 1]
+        );
     }
 
     #[test]
@@ -283,14 +299,20 @@ mod tests {
         for room in 0..3_000 {
             match record(None).to_json_within(room) {
                 Some(text) => assert!(text.len() <= room),
-                None => assert!(room < 500, "{room} bytes are enough for a record without attempts"),
+                None => assert!(
+                    room < 500,
+                    "{room} bytes are enough for a record without attempts"
+                ),
             }
         }
     }
 
     #[test]
     fn a_reason_or_error_of_a_newer_version_is_still_read() {
-        let text = record(None).to_json_within(9000).unwrap().replace("\"exhausted\"", "\"moon-phase\"");
+        let text = record(None)
+            .to_json_within(9000)
+            .unwrap()
+            .replace("\"exhausted\"", "\"moon-phase\"");
         assert_eq!(DeadLetter::parse(&text).unwrap().reason, Reason::Other);
     }
 
@@ -298,7 +320,10 @@ mod tests {
     fn the_group_of_a_dead_letter_is_its_own_and_never_too_long() {
         let id = "a".repeat(36);
         assert_eq!(dead_letter_group(Some(&"g".repeat(128)), &id).len(), 128);
-        assert_eq!(dead_letter_group(Some("EventSetup_7"), "m"), "EventSetup_7#m");
+        assert_eq!(
+            dead_letter_group(Some("EventSetup_7"), "m"),
+            "EventSetup_7#m"
+        );
         assert_eq!(dead_letter_group(None, "m"), "#m");
     }
 }

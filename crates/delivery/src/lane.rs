@@ -87,7 +87,13 @@ impl<M> Lane<M> {
 
     fn hide(&self, head: Duration, followers: Duration) -> Hide<'_, M> {
         Hide {
-            followers: self.messages.iter().skip(1).rev().map(|m| (m, followers)).collect(),
+            followers: self
+                .messages
+                .iter()
+                .skip(1)
+                .rev()
+                .map(|m| (m, followers))
+                .collect(),
             head: self.messages.front().map(|m| (m, head)),
         }
     }
@@ -110,7 +116,10 @@ mod tests {
     #[test]
     fn a_receive_of_mixed_groups_becomes_one_lane_per_group_each_in_order() {
         let lanes = Lane::split(vec![("a", 1), ("b", 2), ("a", 3), ("b", 4)], |m| Some(m.0));
-        let numbers: Vec<Vec<_>> = lanes.iter().map(|l| l.iter().map(|m| m.1).collect()).collect();
+        let numbers: Vec<Vec<_>> = lanes
+            .iter()
+            .map(|l| l.iter().map(|m| m.1).collect())
+            .collect();
         assert_eq!(numbers, [vec![1, 3], vec![2, 4]]);
     }
 

@@ -14,12 +14,16 @@ mod secret;
 mod signature;
 
 pub use callback::{Callback, masked};
-pub use dead_letter::{DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Replay, dead_letter_group};
+pub use dead_letter::{
+    DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Replay, dead_letter_group,
+};
 pub use excerpt::*;
 pub use lane::{Hide, LONGEST_HIDE, Lane};
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
 pub use record::{Attempt, Record, RecordState, Visit};
 pub use request::{RequestFacts, headers, is_header_text};
-pub use schedule::{Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings};
+pub use schedule::{
+    Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings,
+};
 pub use secret::*;
 pub use signature::*;

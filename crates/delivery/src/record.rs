@@ -88,20 +88,32 @@ pub enum Visit {
         /// For so long.
         remaining: Duration,
     },
-    /// It is decided already: send it to the internal queue (again) and delete it.
+    /// Its attempts are used up, or it never gets a verdict: set it aside.
     SetAside {
         /// Why.
         reason: Reason,
+    },
+    /// It was set aside already: send it to the internal queue (again) and delete it.
+    Decided {
+        /// What was decided.
+        record: Record,
     },
 }
 
 impl Visit {
     /// Opens a visit at `now`: a receive is not an attempt, so the attempts come from the record, never
     /// from the receive count, which only stops what never got a verdict.
-    pub fn open(schedule: &RetrySchedule, record: Option<&Record>, receive_count: u32, now: Timestamp) -> Self {
+    pub fn open(
+        schedule: &RetrySchedule,
+        record: Option<&Record>,
+        receive_count: u32,
+        now: Timestamp,
+    ) -> Self {
         let made = record.map_or(0, |r| r.attempts.len() as u32);
-        match record.map(|r| &r.state) {
-            Some(RecordState::Exhausted { reason, .. }) => Self::SetAside { reason: *reason },
+        match record.map(|r| (r, &r.state)) {
+            Some((record, RecordState::Exhausted { .. })) => Self::Decided {
+                record: record.clone(),
+            },
             // The schedule was made shorter while the event waited.
             _ if made >= schedule.attempts() => Self::SetAside {
                 reason: Reason::Exhausted,
@@ -109,7 +121,7 @@ impl Visit {
             _ if receive_count >= schedule.most_receives() => Self::SetAside {
                 reason: Reason::ReceiveCountExceeded,
             },
-            Some(RecordState::Waiting { not_before }) if *not_before > now => Self::TooEarly {
+            Some((_, RecordState::Waiting { not_before })) if *not_before > now => Self::TooEarly {
                 remaining: now.until(*not_before),
             },
             _ => Self::Attempt { n: made + 1 },
@@ -133,7 +145,9 @@ mod tests {
             detail: "refused".to_owned(),
         });
         Record {
-            attempts: (1..=attempts).map(|n| Attempt::new(0, n, NOW, Duration::ZERO, &refused)).collect(),
+            attempts: (1..=attempts)
+                .map(|n| Attempt::new(0, n, NOW, Duration::ZERO, &refused))
+                .collect(),
             state,
         }
     }
@@ -145,8 +159,14 @@ mod tests {
 
     #[test]
     fn a_receive_is_not_an_attempt() {
-        assert_eq!(Visit::open(&schedule(), None, 50, NOW), Visit::Attempt { n: 1 });
-        assert_eq!(Visit::open(&schedule(), Some(&waiting(2, 0)), 3, NOW), Visit::Attempt { n: 3 });
+        assert_eq!(
+            Visit::open(&schedule(), None, 50, NOW),
+            Visit::Attempt { n: 1 }
+        );
+        assert_eq!(
+            Visit::open(&schedule(), Some(&waiting(2, 0)), 3, NOW),
+            Visit::Attempt { n: 3 }
+        );
     }
 
     #[test]
@@ -154,7 +174,10 @@ mod tests {
         let early = Visit::open(&schedule(), Some(&waiting(2, 1_000_500)), 2, NOW);
         let remaining = Duration::from_millis(500);
         assert_eq!(early, Visit::TooEarly { remaining });
-        assert_eq!(Visit::open(&schedule(), Some(&waiting(2, 1_000_000)), 2, NOW), Visit::Attempt { n: 3 });
+        assert_eq!(
+            Visit::open(&schedule(), Some(&waiting(2, 1_000_000)), 2, NOW),
+            Visit::Attempt { n: 3 }
+        );
     }
 
     #[test]
@@ -164,13 +187,9 @@ mod tests {
             detail: None,
             dead_at: NOW,
         };
-        let visit = Visit::open(&schedule(), Some(&record(4, exhausted)), 2, NOW);
-        assert_eq!(
-            visit,
-            Visit::SetAside {
-                reason: Reason::Exhausted
-            }
-        );
+        let record = record(4, exhausted);
+        let visit = Visit::open(&schedule(), Some(&record), 200, NOW);
+        assert_eq!(visit, Visit::Decided { record });
     }
 
     #[test]
@@ -183,7 +202,13 @@ mod tests {
     #[test]
     fn an_event_that_never_gets_a_verdict_is_set_aside_at_a_hundred_receives() {
         let reason = Reason::ReceiveCountExceeded;
-        assert_eq!(Visit::open(&schedule(), None, 99, NOW), Visit::Attempt { n: 1 });
-        assert_eq!(Visit::open(&schedule(), None, 100, NOW), Visit::SetAside { reason });
+        assert_eq!(
+            Visit::open(&schedule(), None, 99, NOW),
+            Visit::Attempt { n: 1 }
+        );
+        assert_eq!(
+            Visit::open(&schedule(), None, 100, NOW),
+            Visit::SetAside { reason }
+        );
     }
 }

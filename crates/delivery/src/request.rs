@@ -24,21 +24,47 @@ pub struct RequestFacts<'a> {
 }
 
 /// The headers of an attempt, all but those the HTTP client owns (`Host`, `Content-Length`).
-pub fn headers(facts: &RequestFacts<'_>, authentication: &Authentication, body: &[u8]) -> Vec<(String, String)> {
+pub fn headers(
+    facts: &RequestFacts<'_>,
+    authentication: &Authentication,
+    body: &[u8],
+) -> Vec<(String, String)> {
     let timestamp_s = facts.at.as_secs();
     let mut headers = vec![
         ("content-type", "application/json".to_owned()),
-        ("user-agent", concat!("Hooklane/", env!("CARGO_PKG_VERSION")).to_owned()),
+        (
+            "user-agent",
+            concat!("Hooklane/", env!("CARGO_PKG_VERSION")).to_owned(),
+        ),
         ("webhook-id", facts.webhook_id.to_owned()),
         ("webhook-timestamp", timestamp_s.to_string()),
         ("X-Hooklane-Attempt", facts.attempt.to_string()),
     ];
     headers.extend(authentication.header(facts.webhook_id, timestamp_s, body));
-    headers.extend(facts.group.map(|group| ("X-Hooklane-Group", group.to_owned())));
-    headers.extend(facts.sequence_number.map(|n| ("X-Hooklane-Sequence", n.to_owned())));
-    headers.extend(facts.event_name.map(|name| ("X-Hooklane-Event", name.to_owned())));
-    headers.extend(facts.replay.then(|| ("X-Hooklane-Replay", "true".to_owned())));
-    headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    headers.extend(
+        facts
+            .group
+            .map(|group| ("X-Hooklane-Group", group.to_owned())),
+    );
+    headers.extend(
+        facts
+            .sequence_number
+            .map(|n| ("X-Hooklane-Sequence", n.to_owned())),
+    );
+    headers.extend(
+        facts
+            .event_name
+            .map(|name| ("X-Hooklane-Event", name.to_owned())),
+    );
+    headers.extend(
+        facts
+            .replay
+            .then(|| ("X-Hooklane-Replay", "true".to_owned())),
+    );
+    headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// Says whether a text can stand in a header as it is: visible ASCII and inner spaces (RFC 9110, section
@@ -46,7 +72,9 @@ pub fn headers(facts: &RequestFacts<'_>, authentication: &Authentication, body: 
 pub fn is_header_text(text: &str) -> bool {
     !text.is_empty()
         && text.trim() == text
-        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        && text
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -66,7 +94,10 @@ mod tests {
     }
 
     fn value(headers: &[(String, String)], name: &str) -> Option<String> {
-        headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone())
+        headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.clone())
     }
 
     #[test]
@@ -96,14 +127,25 @@ mod tests {
     #[test]
     fn what_an_event_does_not_have_is_left_out() {
         let headers = headers(&facts(), &Authentication::None, b"{}");
-        for name in ["X-Hooklane-Group", "X-Hooklane-Sequence", "X-Hooklane-Event", "X-Hooklane-Replay"] {
+        for name in [
+            "X-Hooklane-Group",
+            "X-Hooklane-Sequence",
+            "X-Hooklane-Event",
+            "X-Hooklane-Replay",
+        ] {
             assert_eq!(value(&headers, name), None, "{name}");
         }
     }
 
     #[test]
     fn a_text_that_would_break_out_of_its_header_is_told() {
-        for (text, fits) in [("a b", true), ("", false), ("a\r\nX: y", false), ("é", false), (" a", false)] {
+        for (text, fits) in [
+            ("a b", true),
+            ("", false),
+            ("a\r\nX: y", false),
+            ("é", false),
+            (" a", false),
+        ] {
             assert_eq!(is_header_text(text), fits, "{text:?}");
         }
     }

@@ -123,9 +123,15 @@ impl RetrySchedule {
     /// the last step it shows, up to 12 hours.
     pub fn avaza() -> ScheduleSettings {
         let named = [10, 30, 90, 190];
-        let further = (1..10).map(|step| 190 + step * 100).map(|minutes: u64| minutes.min(720));
+        let further = (1..10)
+            .map(|step| 190 + step * 100)
+            .map(|minutes: u64| minutes.min(720));
         ScheduleSettings {
-            delays: named.into_iter().chain(further).map(|minutes| Duration::from_secs(minutes * 60)).collect(),
+            delays: named
+                .into_iter()
+                .chain(further)
+                .map(|minutes| Duration::from_secs(minutes * 60))
+                .collect(),
             accept: vec![200],
             timeout: Duration::from_secs(30),
             retry_after: RetryAfter::Ignore,
@@ -169,7 +175,11 @@ impl RetrySchedule {
             return Decision::Exhausted;
         };
         let wait = self.lengthened(*delay, outcome);
-        if wait.is_zero() { Decision::RetryNow } else { Decision::RetryAfter(wait) }
+        if wait.is_zero() {
+            Decision::RetryNow
+        } else {
+            Decision::RetryAfter(wait)
+        }
     }
 
     fn lengthened(&self, delay: Duration, outcome: &Outcome) -> Duration {
@@ -201,7 +211,9 @@ mod tests {
     #[test]
     fn avionte_tries_at_once_at_once_again_after_a_minute_and_at_once_again() {
         let minute = Duration::from_secs(60);
-        let decisions: Vec<_> = (1..=4).map(|n| avionte().decide(n, &answer(500, None))).collect();
+        let decisions: Vec<_> = (1..=4)
+            .map(|n| avionte().decide(n, &answer(500, None)))
+            .collect();
         let expected = [
             Decision::RetryNow,
             Decision::RetryAfter(minute),
@@ -214,7 +226,14 @@ mod tests {
 
     #[test]
     fn only_the_named_statuses_are_accepted() {
-        for (status, accepted) in [(200, true), (201, true), (202, false), (204, false), (301, false), (404, false)] {
+        for (status, accepted) in [
+            (200, true),
+            (201, true),
+            (202, false),
+            (204, false),
+            (301, false),
+            (404, false),
+        ] {
             let done = avionte().decide(1, &answer(status, None)) == Decision::Done;
             assert_eq!(done, accepted, "status {status}");
         }
@@ -236,9 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_ignored_unless_it_may_lengthen_and_then_never_shortens_nor_passes_its_bound() {
+    fn retry_after_is_ignored_unless_it_may_lengthen_and_then_never_shortens_nor_passes_its_bound()
+    {
         let mut settings = RetrySchedule::avionte();
-        assert_eq!(avionte().decide(1, &answer(429, Some(30))), Decision::RetryNow);
+        assert_eq!(
+            avionte().decide(1, &answer(429, Some(30))),
+            Decision::RetryNow
+        );
         settings.retry_after = RetryAfter::Lengthen {
             max: Duration::from_secs(900),
         };
@@ -256,7 +279,10 @@ mod tests {
     fn avaza_gives_up_after_thirteen_retries_and_takes_200_alone() {
         let avaza = RetrySchedule::new(RetrySchedule::avaza()).unwrap();
         assert_eq!(avaza.attempts(), 14);
-        assert_eq!(avaza.decide(1, &answer(201, None)), Decision::RetryAfter(Duration::from_secs(600)));
+        assert_eq!(
+            avaza.decide(1, &answer(201, None)),
+            Decision::RetryAfter(Duration::from_secs(600))
+        );
         assert_eq!(avaza.decide(14, &answer(500, None)), Decision::Exhausted);
         assert_eq!(avaza.most_receives(), 280);
     }
@@ -271,8 +297,14 @@ mod tests {
         assert_eq!(with(|s| s.accept.clear()), ScheduleError::Accept);
         assert_eq!(with(|s| s.accept = vec![302]), ScheduleError::Accept);
         assert_eq!(with(|s| s.timeout = Duration::ZERO), ScheduleError::Timeout);
-        assert_eq!(with(|s| s.delays = vec![Duration::ZERO; 51]), ScheduleError::TooManyDelays(51));
+        assert_eq!(
+            with(|s| s.delays = vec![Duration::ZERO; 51]),
+            ScheduleError::TooManyDelays(51)
+        );
         let long = MAX_DELAY + Duration::from_secs(1);
-        assert_eq!(with(|s| s.delays = vec![MAX_DELAY + Duration::from_secs(1)]), ScheduleError::DelayTooLong(long));
+        assert_eq!(
+            with(|s| s.delays = vec![MAX_DELAY + Duration::from_secs(1)]),
+            ScheduleError::DelayTooLong(long)
+        );
     }
 }

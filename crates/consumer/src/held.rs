@@ -1,0 +1,164 @@
+//! What one lane holds of the source queue: its messages, their common lease, and the calls that extend,
+//! hide and give back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use delivery::{Hide, Lane};
+use queue::{EntryErrorKind, Queue, Received};
+use tokio::time::{Instant, sleep};
+use tracing::debug;
+
+use crate::tally::InHand;
+
+/// A received message, in hand until it is settled.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) message: Received,
+    pub(crate) in_hand: InHand,
+}
+
+/// The lease is over or refused: another worker may have the message. Nothing more may be POSTed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LeaseLost;
+
+/// Tries of a visibility call, with waits that double from 100 ms: under a second in all, since leases run.
+const TRIES: u32 = 4;
+
+/// The lease of everything a lane holds. All messages of a lane came with one receive and are extended
+/// together, so one deadline serves.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    queue: Queue,
+    visibility: Duration,
+    until: Instant,
+    deletes: Vec<OnItsWay>,
+}
+
+/// A message of the lane whose delete is not confirmed: were it to become visible, it would come again.
+#[derive(Debug)]
+struct OnItsWay {
+    receipt_handle: String,
+    confirmed: Arc<AtomicBool>,
+}
+
+impl Lease {
+    pub(crate) fn new(queue: Queue, visibility: Duration, until: Instant) -> Self {
+        Self {
+            queue,
+            visibility,
+            until,
+            deletes: Vec::new(),
+        }
+    }
+
+    /// Counts a message whose delete is on its way as held; the flag is set when SQS confirms.
+    pub(crate) fn keep_until_deleted(&mut self, receipt_handle: &str) -> Arc<AtomicBool> {
+        let confirmed = Arc::new(AtomicBool::new(false));
+        self.deletes.push(OnItsWay {
+            receipt_handle: receipt_handle.to_owned(),
+            confirmed: confirmed.clone(),
+        });
+        confirmed
+    }
+
+    /// Sees to it that the lease outlasts `needed`, extending everything held if it does not.
+    pub(crate) async fn outlast(
+        &mut self,
+        needed: Duration,
+        lane: &Lane<Held>,
+    ) -> Result<(), LeaseLost> {
+        if self.remaining() >= needed {
+            return Ok(());
+        }
+        // Once it is over, the group may be with another worker; an extension could still be accepted.
+        if self.remaining().is_zero() {
+            return Err(LeaseLost);
+        }
+        self.extend(lane).await?;
+        if self.remaining() >= needed {
+            Ok(())
+        } else {
+            Err(LeaseLost)
+        }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    async fn extend(&mut self, lane: &Lane<Held>) -> Result<(), LeaseLost> {
+        self.deletes
+            .retain(|d| !d.confirmed.load(Ordering::Relaxed));
+        let held = lane.iter().map(|h| h.message.receipt_handle.as_str());
+        let deletes = self.deletes.iter().map(|d| d.receipt_handle.as_str());
+        let changes: Vec<_> = held
+            .chain(deletes)
+            .map(|handle| (handle, self.visibility))
+            .collect();
+        let until = Instant::now() + self.visibility;
+        let refused = set_visibility(&self.queue, &changes, self.until).await;
+        // A refusal for a message that is being deleted says only that the delete came first.
+        if refused.iter().any(|&position| position < lane.len()) {
+            return Err(LeaseLost);
+        }
+        self.until = until;
+        Ok(())
+    }
+
+    /// Hides or gives back what the lane still holds. Best effort: what fails stays hidden until its lease
+    /// ends, and the ledger keeps it from being attempted before its time.
+    pub(crate) async fn apply(&self, hide: Hide<'_, Held>) {
+        let handle =
+            |(held, wait): &(&Held, Duration)| (held.message.receipt_handle.clone(), *wait);
+        for changes in [
+            hide.followers.iter().map(handle).collect::<Vec<_>>(),
+            hide.head.iter().map(handle).collect(),
+        ] {
+            let changes: Vec<_> = changes
+                .iter()
+                .map(|(h, wait)| (h.as_str(), *wait))
+                .collect();
+            if !changes.is_empty() {
+                set_visibility(&self.queue, &changes, self.until).await;
+            }
+        }
+    }
+}
+
+/// Sets visibilities, trying again while that may help and the lease lasts; gives the positions refused.
+async fn set_visibility(queue: &Queue, changes: &[(&str, Duration)], until: Instant) -> Vec<usize> {
+    let mut open: Vec<usize> = (0..changes.len()).collect();
+    let mut refused = Vec::new();
+    let mut wait = Duration::from_millis(100);
+    for _ in 0..TRIES {
+        let batch: Vec<_> = open.iter().map(|&position| changes[position]).collect();
+        match queue.change_visibility_batch(&batch).await {
+            Ok(answers) => {
+                let mut again = Vec::new();
+                for (position, answer) in open.into_iter().zip(answers) {
+                    match answer {
+                        Ok(()) => {}
+                        Err(error) if error.is_transient() => again.push(position),
+                        Err(error) => {
+                            if error.kind() != EntryErrorKind::HandleLost {
+                                debug!(%error, "a visibility change was refused");
+                            }
+                            refused.push(position);
+                        }
+                    }
+                }
+                open = again;
+            }
+            Err(error) => debug!(%error, "a visibility call failed"),
+        }
+        if open.is_empty() || Instant::now() + wait >= until {
+            break;
+        }
+        sleep(wait).await;
+        wait *= 2;
+    }
+    refused.extend(open);
+    refused
+}

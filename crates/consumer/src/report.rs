@@ -1,0 +1,79 @@
+//! What the log says of an event: one line per attempt, never a body, a secret or a signature.
+
+use std::time::Duration;
+
+use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts, is_header_text};
+use event::Event;
+use queue::{EntryError, Received};
+use tracing::{error, info, warn};
+
+/// The longest `msg_id` that serves as `webhook-id`.
+const LONGEST_ID: usize = 256;
+
+/// The identity of an event for its receiver, the same for all attempts and replays: its `msg_id`, else
+/// its first MessageId (also when the `msg_id` cannot stand in a header).
+pub(crate) fn webhook_id<'a>(
+    event: &'a Event,
+    message: &'a Received,
+    earlier: Option<&'a Replay>,
+) -> &'a str {
+    let first_message_id = earlier.map_or(&message.message_id, |replay| &replay.origin.message_id);
+    let msg_id = event
+        .msg_id()
+        .filter(|id| id.len() <= LONGEST_ID && is_header_text(id));
+    msg_id.unwrap_or(first_message_id)
+}
+
+/// One attempt and what follows from it.
+pub(crate) fn attempt(
+    facts: &RequestFacts<'_>,
+    message: &Received,
+    duration: Duration,
+    outcome: &Outcome,
+    decision: Decision,
+) {
+    let (status, error, detail) = match outcome {
+        Ok(answer) => (Some(answer.status), None, None),
+        Err(failure) => (
+            None,
+            Some(failure.kind.as_str()),
+            Some(failure.detail.as_str()),
+        ),
+    };
+    info!(
+        event = facts.webhook_id,
+        group = facts.group,
+        sequence = facts.sequence_number,
+        attempt = facts.attempt,
+        receive_count = message.receive_count,
+        status,
+        error,
+        detail,
+        duration_ms = duration.as_millis() as u64,
+        decision = decision.as_str(),
+        "attempt"
+    );
+}
+
+/// An event was moved to the internal queue.
+pub(crate) fn dead_letter(message: &Received, letter: &DeadLetter) {
+    warn!(
+        message = message.message_id,
+        group = message.group,
+        sequence = message.sequence_number,
+        reason = letter.reason.as_str(),
+        detail = letter.detail,
+        attempts = letter.attempts.len(),
+        "dead letter"
+    );
+}
+
+/// The internal queue refuses an event. It is held and its group waits: this needs a person.
+pub(crate) fn refused(message: &Received, why: &EntryError) {
+    error!(
+        message = message.message_id,
+        group = message.group,
+        error = %why,
+        "the internal queue refuses this event: it is held in the source queue and its group waits; see what the queue takes with: hooklane queues check"
+    );
+}

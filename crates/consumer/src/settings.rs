@@ -1,0 +1,48 @@
+//! What a worker is told, already checked.
+
+use std::time::Duration;
+
+use delivery::{Callback, RetrySchedule};
+
+/// How a worker is to deliver.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where events go and how requests show who they are from.
+    pub callback: Callback,
+    /// When to try again.
+    pub schedule: RetrySchedule,
+    /// Lanes, and so POSTs, at the same time; each holds at most ten messages.
+    pub max_in_flight: usize,
+    /// The lease asked for on each receive.
+    pub visibility_timeout: Duration,
+    /// How long attempts may go on after the signal to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// When a worker ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// On the signal to stop.
+    Serve,
+    /// Also when the queue is empty and nothing is held or waiting.
+    Drain,
+}
+
+/// What a worker has done. Every receive of a message ends as one of the last three:
+/// `received = delivered + dead_lettered + held`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
+pub struct Summary {
+    /// Messages handed out by SQS, each receive counted.
+    pub received: u64,
+    /// HTTP requests made.
+    pub attempts: u64,
+    /// Events accepted by the receiver.
+    pub delivered: u64,
+    /// Receives that ended without a verdict: the message went back to the queue, to wait for its retry,
+    /// behind one that does, or because the worker stopped.
+    pub held: u64,
+    /// Events moved to the internal queue.
+    pub dead_lettered: u64,
+    /// How long the worker ran.
+    pub duration_s: f64,
+}

@@ -1,0 +1,184 @@
+//! Deletes, ten to a call: a delete waits a moment for company, is retried while it may still succeed, and
+//! is never lost at shutdown.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use queue::{EntryErrorKind, MAX_BATCH, Queue};
+use store::{Key, Ledger};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::memory::Memory;
+use crate::tally::InHand;
+
+/// How old a delete may grow while its lane goes on (DESIGN section 3, "Next after delete").
+const WITH_COMPANY: Duration = Duration::from_millis(200);
+
+/// How old it may grow when its lane has nothing left: the group stands still until SQS has it.
+const LAST_OF_ITS_LANE: Duration = Duration::from_millis(5);
+
+/// Deletes handed over and not yet in a call.
+const WAITING: usize = 1_024;
+
+/// Delete calls at the same time.
+const CALLS: usize = 16;
+
+/// Tries of one batch, with waits that double from 100 ms: about 25 s, within any lease.
+const TRIES: u32 = 8;
+
+/// A message to delete.
+#[derive(Debug)]
+pub(crate) struct Deletion {
+    pub(crate) receipt_handle: String,
+    pub(crate) message_id: String,
+    /// The ledger's record to forget once SQS confirms, if there is one.
+    pub(crate) record: Option<Key>,
+    /// Set once SQS confirms.
+    pub(crate) confirmed: Arc<AtomicBool>,
+    /// Given up with the deletion itself, when it is settled or given up.
+    pub(crate) _in_hand: InHand,
+}
+
+/// Takes deletes; dropping the last clone lets its task finish what it has.
+#[derive(Debug, Clone)]
+pub(crate) struct Settler(mpsc::Sender<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    deletion: Deletion,
+    due: Instant,
+}
+
+struct Deleter {
+    source: Queue,
+    ledger: Ledger,
+    memory: Arc<Mutex<Memory>>,
+    calls: Arc<Semaphore>,
+}
+
+impl Settler {
+    /// Starts the settler's task in `tasks`; it ends when the last clone is dropped and everything is
+    /// settled.
+    pub(crate) fn start(
+        source: Queue,
+        ledger: Ledger,
+        memory: Arc<Mutex<Memory>>,
+        tasks: &TaskTracker,
+    ) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let deleter = Arc::new(Deleter {
+            source,
+            ledger,
+            memory,
+            calls: Arc::new(Semaphore::new(CALLS)),
+        });
+        tasks.spawn(collect(receiver, deleter, tasks.clone()));
+        Self(sender)
+    }
+
+    /// Puts a delete on its way; waits only when too many are.
+    pub(crate) async fn delete(&self, deletion: Deletion, last_of_its_lane: bool) {
+        let age = if last_of_its_lane {
+            LAST_OF_ITS_LANE
+        } else {
+            WITH_COMPANY
+        };
+        let due = Instant::now() + age;
+        // The task lives as long as any sender, so this cannot fail; if it did, the lease would run out
+        // and the message come again, to be deleted without a POST.
+        let _ = self.0.send(Waiting { deletion, due }).await;
+    }
+}
+
+async fn collect(mut incoming: mpsc::Receiver<Waiting>, deleter: Arc<Deleter>, tasks: TaskTracker) {
+    let mut waiting: Vec<Waiting> = Vec::with_capacity(MAX_BATCH);
+    loop {
+        let next = match waiting.iter().map(|w| w.due).min() {
+            Some(due) => timeout_at(due, incoming.recv()).await,
+            None => Ok(incoming.recv().await),
+        };
+        let closed = matches!(next, Ok(None));
+        let is_due = next.is_err() || closed;
+        waiting.extend(next.ok().flatten());
+        if waiting.len() == MAX_BATCH || (is_due && !waiting.is_empty()) {
+            let batch = waiting.drain(..).map(|w| w.deletion).collect();
+            let call = deleter.calls.clone().acquire_owned().await;
+            let deleter = deleter.clone();
+            tasks.spawn(async move {
+                deleter.delete(batch).await;
+                drop(call);
+            });
+        }
+        if closed {
+            return;
+        }
+    }
+}
+
+impl Deleter {
+    async fn delete(&self, mut batch: Vec<Deletion>) {
+        let mut wait = Duration::from_millis(100);
+        for attempt in 1..=TRIES {
+            batch = self.try_delete(batch).await;
+            if batch.is_empty() {
+                return;
+            }
+            if attempt < TRIES {
+                sleep(wait).await;
+                wait *= 2;
+            }
+        }
+        for deletion in &batch {
+            warn!(
+                message = deletion.message_id,
+                "a delete did not succeed; the message will be deleted when it comes again"
+            );
+        }
+    }
+
+    /// Deletes a batch; gives back what may succeed later.
+    async fn try_delete(&self, batch: Vec<Deletion>) -> Vec<Deletion> {
+        let handles: Vec<&str> = batch.iter().map(|d| d.receipt_handle.as_str()).collect();
+        let answers = match self.source.delete_batch(&handles).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                debug!(%error, "a delete call failed");
+                return batch;
+            }
+        };
+        let mut again = Vec::new();
+        let mut records = Vec::new();
+        for (deletion, answer) in batch.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => {
+                    deletion.confirmed.store(true, Ordering::Relaxed);
+                    self.remember_no_longer(&deletion.message_id);
+                    records.extend(deletion.record);
+                }
+                Err(error) if error.kind() == EntryErrorKind::HandleLost => {
+                    warn!(message = deletion.message_id, %error, "the lease was over before the delete; the message will be deleted when it comes again");
+                }
+                Err(error) => {
+                    debug!(message = deletion.message_id, %error, "a delete failed");
+                    again.push(deletion);
+                }
+            }
+        }
+        if let Err(error) = self.ledger.forget(&records).await {
+            // They expire by themselves.
+            warn!(%error, "the ledger keeps records of events that are done");
+        }
+        again
+    }
+
+    fn remember_no_longer(&self, message_id: &str) {
+        self.memory
+            .lock()
+            .expect("no holder panics")
+            .deleted(message_id);
+    }
+}

@@ -1,0 +1,302 @@
+//! The long-poll loop: receive, split into lanes, let them run; stop and drain.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::Lane;
+use queue::{Clock, MAX_BATCH, MAX_WAIT_S, Queue, QueueError, ReceiveOptions, Received};
+use store::Ledger;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::gate::Gate;
+use crate::health::Health;
+use crate::held::{Held, Lease};
+use crate::lane;
+use crate::post::Post;
+use crate::settings::{Mode, Settings, Summary};
+use crate::settler::Settler;
+use crate::shared::{Shared, Turns};
+use crate::tally::{InHand, Tally};
+
+/// The most long polls at the same time.
+const MOST_POLLERS: usize = 32;
+
+/// A poll asks for as many messages as it could start lanes for; it waits so long for room for ten.
+const FOR_A_FULL_BATCH: Duration = Duration::from_millis(50);
+
+/// Backoff of receives that fail.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Long polls while draining: short, so that the end is seen soon.
+const DRAIN_WAIT: Duration = Duration::from_secs(1);
+
+/// Between two readings of the queue's counts while draining.
+const DRAIN_LOOK: Duration = Duration::from_secs(2);
+
+/// How long settling may take after the last lane ended, at shutdown.
+const SETTLE_GRACE: Duration = Duration::from_secs(10);
+
+/// A worker, ready to run.
+pub struct Worker<P> {
+    shared: Arc<Shared<P>>,
+    health: Health,
+}
+
+/// What a worker works with.
+pub struct Wiring<P> {
+    /// Where events come from.
+    pub source: Queue,
+    /// The internal queue.
+    pub dead_letters: Queue,
+    /// The attempt ledger.
+    pub ledger: Ledger,
+    /// How one POST is made.
+    pub post: P,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+impl<P: Post> Worker<P> {
+    /// Puts a worker together; nothing runs yet.
+    pub fn new(settings: Settings, wiring: Wiring<P>) -> Self {
+        let tally = Arc::new(Tally::default());
+        let shared = Shared {
+            settings,
+            source: wiring.source,
+            dead_letters: wiring.dead_letters,
+            ledger: wiring.ledger,
+            post: wiring.post,
+            clock: wiring.clock,
+            memory: Arc::default(),
+            tally,
+            gate: Gate::new(),
+            turns: Turns::default(),
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            health: Health::new(),
+        }
+    }
+
+    /// Works until `stop`, or until the queue is drained. After `stop` nothing new is started: receives in
+    /// flight return and what they bring is given back, attempts finish within the grace time, everything
+    /// is settled.
+    pub async fn run(self, mode: Mode, stop: CancellationToken) -> Summary {
+        let began = Instant::now();
+        let shared = self.shared;
+        let settling = TaskTracker::new();
+        let settler = Settler::start(
+            shared.source.clone(),
+            shared.ledger.clone(),
+            shared.memory.clone(),
+            &settling,
+        );
+        let poller = Arc::new(Poller {
+            room: Arc::new(Semaphore::new(shared.settings.max_in_flight)),
+            wait: if mode == Mode::Drain {
+                DRAIN_WAIT
+            } else {
+                Duration::from_secs(MAX_WAIT_S)
+            },
+            lanes: TaskTracker::new(),
+            polls: TaskTracker::new(),
+            health: self.health,
+            settler,
+            shared: shared.clone(),
+        });
+        poller.polls.spawn(poll(poller.clone()));
+        let watch = tokio::spawn(watch_the_gate(shared.clone()));
+
+        tokio::select! {
+            () = stop.cancelled() => info!("stopping: receives return, attempts finish, everything is settled"),
+            () = drained(&shared), if mode == Mode::Drain => info!("the queue is empty and nothing is held"),
+        }
+        shared.stop.cancel();
+        finish(poller, settling).await;
+        watch.abort();
+        shared.tally.summary(began.elapsed().as_secs_f64())
+    }
+}
+
+/// Ends in order: polls, lanes, deletes.
+async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
+    let shared = poller.shared.clone();
+    let grace = shared.settings.shutdown_grace;
+    let abort = async {
+        sleep(grace).await;
+        shared.abort.cancel();
+        std::future::pending::<()>().await;
+    };
+    let ended = async {
+        poller.polls.close();
+        poller.polls.wait().await;
+        poller.lanes.close();
+        poller.lanes.wait().await;
+    };
+    tokio::select! {
+        () = ended => {}
+        () = abort => {}
+    }
+    // The last owner of the settler: dropping it makes the settler finish.
+    drop(poller);
+    settling.close();
+    if timeout(SETTLE_GRACE, settling.wait()).await.is_err() {
+        warn!(
+            "not every delete was confirmed in time; those events may be delivered once more, with the same webhook-id"
+        );
+    }
+}
+
+struct Poller<P> {
+    shared: Arc<Shared<P>>,
+    settler: Settler,
+    /// One permit a lane.
+    room: Arc<Semaphore>,
+    wait: Duration,
+    polls: TaskTracker,
+    lanes: TaskTracker,
+    health: Health,
+}
+
+/// Polls until the worker stops. Answers that come back full bring another poller, empty ones end all but
+/// the last.
+fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
+    // Boxed, since it starts more of itself.
+    let polling: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+        let mut backoff = FIRST_BACKOFF;
+        loop {
+            let room = tokio::select! {
+                room = poller.room() => room,
+                () = poller.shared.stop.cancelled() => return,
+            };
+            let asked = room.num_permits();
+            match poller.receive(asked).await {
+                Ok(messages) => {
+                    backoff = FIRST_BACKOFF;
+                    poller.health.received();
+                    let brought = messages.len();
+                    poller.start_lanes(messages, room).await;
+                    if brought == asked && poller.polls.len() < MOST_POLLERS {
+                        poller.polls.spawn(poll(poller.clone()));
+                    }
+                    if brought == 0 && poller.polls.len() > 1 {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    drop(room);
+                    poller.health.failed(&error);
+                    tokio::select! {
+                        () = sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
+                        () = poller.shared.stop.cancelled() => return,
+                    }
+                }
+            }
+        }
+    });
+    polling
+}
+
+impl<P: Post> Poller<P> {
+    /// Waits until the gate is open and there is room, for ten lanes if that comes soon: a message that is
+    /// received can always be started.
+    async fn room(&self) -> OwnedSemaphorePermit {
+        self.shared.gate.opened().await;
+        let full = MAX_BATCH.min(self.shared.settings.max_in_flight) as u32;
+        let all = self.room.clone().acquire_many_owned(full);
+        if let Ok(Ok(room)) = timeout(FOR_A_FULL_BATCH, all).await {
+            return room;
+        }
+        let mut room = self
+            .room
+            .clone()
+            .acquire_owned()
+            .await
+            .expect("never closed");
+        while room.num_permits() < full as usize {
+            match self.room.clone().try_acquire_owned() {
+                Ok(one) => room.merge(one),
+                Err(_) => break,
+            }
+        }
+        room
+    }
+
+    async fn receive(&self, max: usize) -> Result<Vec<Received>, QueueError> {
+        let options = ReceiveOptions {
+            max,
+            wait: self.wait,
+            visibility: self.shared.settings.visibility_timeout,
+        };
+        self.shared.source.receive(options).await
+    }
+
+    async fn start_lanes(&self, messages: Vec<Received>, mut room: OwnedSemaphorePermit) {
+        let held = messages.into_iter().map(|message| Held {
+            message,
+            in_hand: InHand::new(&self.shared.tally),
+        });
+        for lane in Lane::split(held.collect(), |held: &Held| held.message.group.clone()) {
+            if self.shared.stop.is_cancelled() {
+                self.give_back(&lane).await;
+                continue;
+            }
+            let permit = room
+                .split(1)
+                .expect("no more lanes than messages, no more messages than room");
+            let run = lane::run(self.shared.clone(), self.settler.clone(), lane);
+            self.lanes.spawn(async move {
+                run.await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn give_back(&self, lane: &Lane<Held>) {
+        let Some(head) = lane.head() else { return };
+        let visibility = self.shared.settings.visibility_timeout;
+        let lease = Lease::new(
+            self.shared.source.clone(),
+            visibility,
+            head.message.lease_until,
+        );
+        lease.apply(lane.give_back()).await;
+    }
+}
+
+/// While the gate is closed, looks from time to time whether it can open again.
+async fn watch_the_gate<P: Post>(shared: Arc<Shared<P>>) {
+    loop {
+        shared.gate.closed().await;
+        sleep(shared.gate.backoff()).await;
+        let ledger = shared.ledger.check().await.is_ok();
+        if ledger && shared.dead_letters.counts().await.is_ok() {
+            shared.gate.reopen();
+        } else {
+            shared.gate.still_closed();
+        }
+    }
+}
+
+/// Waits until nothing is in hand and two readings of the queue, some seconds apart, show it empty.
+async fn drained<P: Post>(shared: &Shared<P>) {
+    let mut empty_readings = 0;
+    while empty_readings < 2 {
+        sleep(DRAIN_LOOK).await;
+        let nothing_in_hand = Tally::read(&shared.tally.in_hand) == 0;
+        let is_empty = nothing_in_hand
+            && shared
+                .source
+                .counts()
+                .await
+                .is_ok_and(|counts| counts.total() == 0);
+        empty_readings = if is_empty { empty_readings + 1 } else { 0 };
+    }
+}
