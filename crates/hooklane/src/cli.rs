@@ -1,0 +1,437 @@
+//! The arguments of every command. What they mean is told here, in the help; what they do, in `commands`.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::duration;
+use crate::exit::Exit;
+
+/// Delivers events as webhooks, in order, from Amazon SQS FIFO queues.
+#[derive(Parser)]
+#[command(name = "hooklane", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hooklane demo                                   the whole way on this machine
+  hooklane local-sqs                              a local queue to try things with
+  hooklane queues create events                   events.fifo and events-internal.fifo
+  hooklane send events.jsonl                      events into the queue
+  hooklane work                                   deliver them
+  hooklane dlq ls                                 what could not be delivered
+
+The configuration is hooklane.toml (see `hooklane config check --help`); region, credentials and endpoint
+come from the standard AWS environment. Exit codes: 0 done, 1 failed, 2 usage or configuration.";
+
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The configuration file [default: HOOKLANE_CONFIG, else hooklane.toml if there is one]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// How logs are written to standard error
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+
+    /// Log more (HOOKLANE_LOG sets the level exactly: warn, debug, info,consumer=debug, …)
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Demo(Demo),
+    LocalSqs(LocalSqs),
+    #[command(subcommand)]
+    Queues(Queues),
+    Send(Send),
+    Work(Work),
+    Listen(Listen),
+    Verify(Verify),
+    #[command(subcommand)]
+    Dlq(Dlq),
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// Shows the whole way on this machine, in one process, and proves that order was kept
+///
+/// A local queue, the producer, the worker, and receivers that accept, recover and fail. Exit code 1 if a
+/// proof fails.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hooklane demo                   the minute between attempts 2 and 3 shortened to 3 s
+  hooklane demo --minute 1m       the schedule as it is")]
+pub(crate) struct Demo {
+    /// How long the minute between the second and the third attempt takes
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration::parse)]
+    pub(crate) minute: Duration,
+}
+
+/// Runs a local queue that keeps the rules of Amazon SQS; not for production
+///
+/// Once it is ready it prints the environment that points AWS clients to it, as lines that a shell takes.
+/// Everything is in memory and gone when it stops.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hooklane local-sqs
+  hooklane local-sqs --listen 127.0.0.1:0         on a port that is free
+
+In another shell, paste the lines it printed, then:
+  hooklane queues create events")]
+pub(crate) struct LocalSqs {
+    /// Where to listen; port 0 takes one that is free
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9324")]
+    pub(crate) listen: std::net::SocketAddr,
+
+    /// The most messages kept, over all queues; more are refused
+    #[arg(long, value_name = "N")]
+    pub(crate) max_messages: Option<std::num::NonZeroUsize>,
+}
+
+/// Makes and checks the source queue and its internal queue
+#[derive(Subcommand)]
+pub(crate) enum Queues {
+    /// Makes NAME.fifo and NAME-internal.fifo with the right attributes
+    #[command(after_help = "\
+Examples:
+  hooklane queues create events               events.fifo and events-internal.fifo
+  hooklane queues create events --standard    events and events-internal, without order")]
+    Create {
+        /// The name, without .fifo
+        name: String,
+        /// Standard queues instead of FIFO queues: no order, no deduplication
+        #[arg(long)]
+        standard: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Says what is wrong with the configured pair of queues
+    #[command(after_help = "\
+Uses queue.url and queue.dead_letter_url. Exit code 1 if something is wrong.
+
+Examples:
+  hooklane queues check
+  hooklane queues check --json | jq .problems")]
+    Check {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Sends events into the queue, in order: JSON Lines, one event a line
+///
+/// A line's own MessageGroupId (EventSetup_<id>) names its event setup, else --event-setup does. A line's
+/// MessageDeDuplicationId is replaced. A bad line is reported with its number and not sent; then the exit code
+/// is 1. Uses queue.url.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hooklane send events.jsonl
+  hooklane send events.jsonl --event-setup 42 --event talent_created
+  producer | hooklane send -
+  hooklane send events.jsonl --from 1201          go on where a send stopped
+  hooklane send a.jsonl --lane 0/2 & hooklane send b.jsonl --lane 1/2")]
+pub(crate) struct Send {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+
+    /// The event setup of lines that name none
+    #[arg(long, value_name = "ID")]
+    pub(crate) event_setup: Option<String>,
+
+    /// The name of the events, sent as the message attribute `event`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) event: Option<String>,
+
+    /// Which of several processes this is that send to the same groups: i/n, with i from 0 to n-1
+    #[arg(long, value_name = "i/n", default_value = "0/1")]
+    pub(crate) lane: event::Lane,
+
+    /// Begin with this line, counted from 1
+    #[arg(long, value_name = "LINE", default_value = "1")]
+    pub(crate) from: NonZeroU64,
+
+    /// Send nothing if any line is bad (files only)
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Delivers events: the worker
+///
+/// Runs until SIGTERM or Ctrl-C, then finishes what is in flight and gives the rest back. Uses the whole
+/// configuration.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hooklane work
+  hooklane work --drain --json                    until the queue is empty, then a summary
+  hooklane --log-format json work                 in a container")]
+pub(crate) struct Work {
+    /// End when the queue is empty, waits between attempts included
+    #[arg(long)]
+    pub(crate) drain: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Receives webhooks on this machine and shows them
+///
+/// Prints every request with its headers, checks its signature, answers, and saves its body. Needs no
+/// configuration.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hooklane listen --port 8080 --secret env:WORKN_SECRET
+  hooklane listen --port 8080 --respond 500,500,200      fail twice, then accept
+  hooklane listen --port 0 --save bodies --json > requests.jsonl")]
+pub(crate) struct Listen {
+    /// The port on 127.0.0.1; 0 takes one that is free
+    #[arg(long, value_name = "N")]
+    pub(crate) port: u16,
+
+    /// The shared secret or API key: env:NAME, file:PATH or the secret itself; may be repeated
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) secret: Vec<HiddenText>,
+
+    /// The statuses to answer with, in turn; the last one repeats
+    #[arg(long, value_name = "STATUS,…", value_delimiter = ',', default_value = "200", value_parser = status)]
+    pub(crate) respond: Vec<u16>,
+
+    /// A directory to write each body to, as 000001.json, 000002.json, …
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Says whether a captured request matches a secret, and how it was signed
+///
+/// Exit code 0 if it matches, 1 if not. Needs no configuration.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hooklane verify --secret env:WORKN_SECRET --signature 5d41… body.json
+  hooklane verify --secret file:old --secret file:new --signature sha256=5d41… body.json
+  hooklane verify --secret env:S --signature v1,K5o… --id msg_1 --timestamp 1739370645 body.json")]
+pub(crate) struct Verify {
+    /// The shared secret: env:NAME, file:PATH or the secret itself; may be repeated
+    #[arg(long, value_name = "SECRET", required = true)]
+    pub(crate) secret: Vec<HiddenText>,
+
+    /// The header X-Payload-Signature or webhook-signature
+    #[arg(long, value_name = "SIGNATURE")]
+    pub(crate) signature: HiddenText,
+
+    /// The header webhook-id (standard-webhooks)
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+
+    /// The header webhook-timestamp (standard-webhooks), in Unix seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timestamp: Option<u64>,
+
+    /// The exact bytes of the body, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Looks at the internal queue: what could not be delivered, and why
+///
+/// Viewing takes nothing out, but SQS counts it as a receive: the receive count of what was seen grows, and
+/// while a scan runs others do not see what it holds. Uses queue.dead_letter_url.
+#[derive(Subcommand)]
+pub(crate) enum Dlq {
+    /// Lists the dead letters
+    #[command(after_help = "\
+Examples:
+  hooklane dlq ls
+  hooklane dlq ls --json | jq -r 'select(.last_status == 500) | .id'")]
+    Ls {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Shows one dead letter with every attempt
+    #[command(after_help = "\
+Examples:
+  hooklane dlq show 5fea7756-0ea4-451a-a703-a558b933e274
+  hooklane dlq show 5fea7756-0ea4-451a-a703-a558b933e274 --json | jq .record.attempts")]
+    Show {
+        /// The id that `dlq ls` shows
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Counts them by reason, status and group
+    #[command(after_help = "\
+Examples:
+  hooklane dlq groups
+  hooklane dlq groups --json | jq .count")]
+    Groups {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Looks at the configuration
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    /// Prints the effective configuration, secrets masked, with every mistake at once
+    #[command(after_help = CONFIG)]
+    Check {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+const CONFIG: &str = "\
+Exit code 2 if something is wrong. Every key can also be set from the environment, as HOOKLANE_ and its path
+joined by two underscores: HOOKLANE_QUEUE__URL, HOOKLANE_RETRY__DELAYS='[\"0s\",\"1m\",\"0s\"]'.
+
+Keys:
+  environment = \"production\"              or \"non-production\"
+  [queue]
+  url, dead_letter_url                    the source queue and the internal queue
+  [callback.production], [callback.non_production]
+  url                                     where all events go
+  shared_secret, api_key                  one of them: \"env:NAME\" or \"file:PATH\" (shared_secret: or a list)
+  signature = \"hmac-sha256-hex\"           or hmac-sha256-base64, hmac-sha256-hex-prefixed, shared-secret,
+                                          standard-webhooks
+  [callback.production.events]            a URL per event name
+  [retry]
+  profile = \"avionte\"                     or \"avaza\"; the keys below change it
+  delays = [\"0s\", \"1m\", \"0s\"]             the waits before attempts 2, 3, 4
+  accept = [200, 201]
+  timeout = \"30s\"
+  retry_after = \"ignore\"                  or \"lengthen\", up to retry_after_max = \"15m\"
+  [worker]
+  ledger = \"sqlite:hooklane.db\"           relative to the file
+  max_in_flight = 256
+  visibility_timeout = \"2m\"
+  shutdown_grace = \"25s\"
+  admin_listen = \"127.0.0.1:9464\"
+  [endpoint]
+  allow_http = false
+  allow_networks = []                     such as [\"127.0.0.0/8\"]
+
+Examples:
+  hooklane config check
+  hooklane config check --config staging.toml --json | jq .problems";
+
+#[derive(Args)]
+pub(crate) struct Output {
+    /// Print the result as JSON (lists: one document a line)
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An argument that may be a secret: `Debug` does not show it.
+#[derive(Clone)]
+pub(crate) struct HiddenText(pub(crate) String);
+
+impl std::fmt::Debug for HiddenText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HiddenText(***)")
+    }
+}
+
+impl FromStr for HiddenText {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A status that can end an exchange: 1xx cannot.
+fn status(text: &str) -> Result<u16, String> {
+    match text.trim().parse() {
+        Ok(status @ 200..=599) => Ok(status),
+        _ => Err("write statuses from 200 to 599, as in 500,500,200".to_owned()),
+    }
+}
+
+impl Cli {
+    /// Reads the command line; help, the version and usage errors are printed here.
+    ///
+    /// # Errors
+    /// How to exit when there is nothing to run.
+    pub fn from_command_line() -> Result<Self, Exit> {
+        Self::try_parse().map_err(|error| {
+            // A closed pipe is no matter here (`hooklane --help | head`).
+            let _ = error.print();
+            match error.use_stderr() {
+                true => Exit::Unusable,
+                false => Exit::Done,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_that_does_something_shows_an_example() {
+        fn check(command: &clap::Command) {
+            for inner in command
+                .get_subcommands()
+                .filter(|inner| inner.get_name() != "help")
+            {
+                check(inner);
+                let help = inner
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    inner.has_subcommands() || help.contains("Examples:"),
+                    "{}",
+                    inner.get_name()
+                );
+            }
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn statuses_that_cannot_end_an_exchange_are_refused() {
+        assert_eq!(status(" 503"), Ok(503));
+        for text in ["", "100", "600", "ok", "-1"] {
+            assert!(status(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! One file per command: what it uses, what it calls, what it prints.
+
+mod config;
+mod demo;
+mod dlq;
+mod listen;
+mod local_sqs;
+mod queues;
+mod send;
+mod verify;
+mod work;
+
+use std::path::Path;
+
+use crate::cli::{Cli, Command, Global};
+use crate::config::{Environment, Invalid, Source};
+use crate::exit::Exit;
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli, environment: Environment) -> anyhow::Result<Exit> {
+    let context = Context {
+        global: cli.global,
+        environment,
+    };
+    match cli.command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::LocalSqs(arguments) => local_sqs::run(arguments).await,
+        Command::Queues(arguments) => queues::run(arguments, &context).await,
+        Command::Send(arguments) => send::run(arguments, &context).await,
+        Command::Work(arguments) => work::run(arguments, &context).await,
+        Command::Listen(arguments) => listen::run(arguments, &context).await,
+        Command::Verify(arguments) => verify::run(&arguments, &context),
+        Command::Dlq(arguments) => dlq::run(arguments, &context).await,
+        Command::Config(arguments) => config::run(&arguments, &context),
+    }
+}
+
+/// What every command may use.
+pub(crate) struct Context {
+    global: Global,
+    environment: Environment,
+}
+
+impl Context {
+    /// Reads the configuration, of which the command then takes its part.
+    fn configuration(&self) -> Result<Source, Invalid> {
+        Source::load(self.global.config.as_deref(), self.environment.clone())
+    }
+}
+
+/// Reads a file or, for `-`, standard input, up to `most` bytes.
+fn read_bounded(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
+    use anyhow::Context as _;
+    use std::io::Read;
+
+    let name = if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let mut bytes = Vec::new();
+    let read = match path == Path::new("-") {
+        true => std::io::stdin()
+            .lock()
+            .take(most + 1)
+            .read_to_end(&mut bytes),
+        false => {
+            std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        }
+    };
+    read.with_context(|| format!("cannot read {name}"))?;
+    anyhow::ensure!(
+        bytes.len() as u64 <= most,
+        "{name} is larger than {most} bytes, the most a body may have"
+    );
+    Ok(bytes)
+}

@@ -1,0 +1,281 @@
+//! `environment` and `[callback.*]`: where events go, and how requests show who they are from.
+
+use std::collections::BTreeMap;
+
+use delivery::{Authentication, Callback, Secret, SignatureMode};
+use url::Url;
+
+use super::endpoint::EndpointConfig;
+use super::keys;
+use super::reader::Reader;
+use super::secret::{self, SecretSource, SecretSources};
+use super::tree::Node;
+use super::values::{MAX_ITEMS, Setting, any, keyword, quoted};
+
+/// Which of the two callbacks is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Environment {
+    Production,
+    NonProduction,
+}
+
+impl Environment {
+    pub(super) const BOTH: [Self; 2] = [Self::Production, Self::NonProduction];
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Production => Self::NonProduction,
+            Self::NonProduction => Self::Production,
+        }
+    }
+
+    fn section(self) -> &'static str {
+        match self {
+            Self::Production => "callback.production",
+            Self::NonProduction => "callback.non_production",
+        }
+    }
+}
+
+pub(super) fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
+    let words = [
+        ("production", Environment::Production),
+        ("non-production", Environment::NonProduction),
+    ];
+    let word = |text: &String| keyword(text, &words);
+    let name = reader.or("environment", "production".to_owned(), |name| {
+        word(name).map(drop)
+    })?;
+    word(&name).ok()
+}
+
+/// Looks at the callback of an environment, if there is one. Its secrets need not be at hand.
+pub(super) fn check(
+    reader: &mut Reader<'_>,
+    environment: Environment,
+    policy: Option<&EndpointConfig>,
+) {
+    if reader.node(environment.section()).is_some() {
+        target(reader, environment, policy);
+    }
+}
+
+/// Reads the callback of an environment, its secrets included.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    environment: Environment,
+    policy: Option<&EndpointConfig>,
+) -> Option<Callback> {
+    let target = target(reader, environment, policy)?;
+    Some(Callback {
+        url: target.url,
+        events: target.events,
+        authentication: authentication(reader, environment, target.credentials)?,
+    })
+}
+
+/// A callback whose secrets were not fetched.
+struct Target {
+    url: Option<Url>,
+    events: BTreeMap<String, Url>,
+    credentials: Credentials,
+}
+
+enum Credentials {
+    None,
+    Shared(SignatureMode, Vec<SecretSource>),
+    ApiKey(SecretSource),
+}
+
+/// Reads all of a callback but the secrets themselves: those of the other environment are often not at hand.
+fn target(
+    reader: &mut Reader<'_>,
+    environment: Environment,
+    policy: Option<&EndpointConfig>,
+) -> Option<Target> {
+    let section = environment.section();
+    let url_key = format!("{section}.url");
+    let may_be_used = |url: &CallbackUrl| url.check(policy);
+    let url = reader.optional(&url_key, may_be_used);
+    let events = events(reader, &format!("{section}.events"), may_be_used);
+    let credentials = credentials(reader, section);
+    let (url, events) = (url?.map(|url| url.0), events?);
+    if url.is_none() && events.is_empty() {
+        reader.missing(&url_key);
+        return None;
+    }
+    Some(Target {
+        url,
+        events,
+        credentials: credentials?,
+    })
+}
+
+fn events(
+    reader: &mut Reader<'_>,
+    section: &str,
+    check: impl Fn(&CallbackUrl) -> Result<(), String>,
+) -> Option<BTreeMap<String, Url>> {
+    let Some(table) = reader.section(section) else {
+        return Some(BTreeMap::new());
+    };
+    if table.len() > MAX_ITEMS * 10 {
+        reader.problem(
+            section,
+            format!(
+                "{} events are too many: name at most {}",
+                table.len(),
+                MAX_ITEMS * 10
+            ),
+        );
+        return None;
+    }
+    let read = table.iter().map(|(name, node)| {
+        let place = reader.place(&node.origin);
+        let url = event_name(name).and_then(|()| CallbackUrl::parse(node));
+        match url.and_then(|url| check(&url).map(|()| url)) {
+            Ok(url) => {
+                reader.show_in(section, name, url.show(), Some(place));
+                Some((name.clone(), url.0))
+            }
+            Err(problem) => {
+                reader.problem_at(&keys::join(&[section, name]), place, problem);
+                None
+            }
+        }
+    });
+    // Not straight into an `Option`: that would stop at the first problem.
+    read.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// The name is sent along as a header.
+fn event_name(name: &str) -> Result<(), String> {
+    match delivery::is_header_text(name) {
+        true => Ok(()),
+        false => Err(format!(
+            "{} is not the name of an event: use visible ASCII characters",
+            quoted(name)
+        )),
+    }
+}
+
+fn credentials(reader: &mut Reader<'_>, section: &str) -> Option<Credentials> {
+    let [secret_key, api_key_key, mode_key] =
+        ["shared_secret", "api_key", "signature"].map(|name| format!("{section}.{name}"));
+    let secrets = reader.optional::<SecretSources>(&secret_key, any);
+    let api_key = reader.optional::<SecretSource>(&api_key_key, any);
+    let given = |reader: &Reader<'_>, key: &str| reader.node(key).is_some();
+    if given(reader, &secret_key) && given(reader, &api_key_key) {
+        reader.problem(
+            &api_key_key,
+            "contradicts shared_secret: a request has one of the two, remove one",
+        );
+        return None;
+    }
+    if given(reader, &mode_key) && !given(reader, &secret_key) {
+        reader.problem(
+            &mode_key,
+            "says how a shared_secret signs, and there is none: set shared_secret or remove it",
+        );
+        return None;
+    }
+    let mode = |reader: &mut Reader<'_>| reader.or(&mode_key, Mode(SignatureMode::default()), any);
+    match (secrets, api_key) {
+        (Some(Some(secrets)), Some(_)) => Some(Credentials::Shared(mode(reader)?.0, secrets.0)),
+        (Some(None), Some(Some(api_key))) => Some(Credentials::ApiKey(api_key)),
+        (Some(None), Some(None)) => Some(Credentials::None),
+        _ => None,
+    }
+}
+
+fn authentication(
+    reader: &mut Reader<'_>,
+    environment: Environment,
+    credentials: Credentials,
+) -> Option<Authentication> {
+    let section = environment.section();
+    let (key, made) = match credentials {
+        Credentials::None => return Some(Authentication::None),
+        Credentials::Shared(mode, sources) => {
+            let key = format!("{section}.shared_secret");
+            let secrets = fetch(reader, &key, &sources)?;
+            (key, Authentication::signed(mode, secrets))
+        }
+        Credentials::ApiKey(source) => {
+            let key = format!("{section}.api_key");
+            let api_key = fetch(reader, &key, &[source])?.pop()?;
+            (key, Authentication::api_key(api_key))
+        }
+    };
+    made.map_err(|error| reader.problem(&key, error.to_string()))
+        .ok()
+}
+
+/// Fetches secrets; each that cannot be had is a problem of its own.
+fn fetch(reader: &mut Reader<'_>, key: &str, sources: &[SecretSource]) -> Option<Vec<Secret>> {
+    let fetched = sources.iter().map(|source| {
+        let fetched = secret::fetch(reader.source, source);
+        fetched.map_err(|problem| reader.problem(key, problem)).ok()
+    });
+    fetched.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// The URL of a callback.
+pub(super) struct CallbackUrl(Url);
+
+impl CallbackUrl {
+    fn check(&self, policy: Option<&EndpointConfig>) -> Result<(), String> {
+        if self.0.scheme() == "http" && policy.is_some_and(|policy| !policy.allow_http) {
+            return Err(
+                "plain http is not allowed: write https://, or set endpoint.allow_http = true"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Setting for CallbackUrl {
+    // No message quotes the URL: it may hold a password or a token.
+    fn parse(node: &Node) -> Result<Self, String> {
+        let url = Url::parse(&String::parse(node)?).map_err(|error| {
+            format!("not a URL ({error}): write for example https://hooks.example.com/events")
+        })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!(
+                "{}:// is not a way to deliver: write an https:// URL",
+                url.scheme()
+            ));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(
+                "holds a user or a password: remove them, and use shared_secret or api_key"
+                    .to_owned(),
+            );
+        }
+        if url.fragment().is_some() {
+            return Err("holds a fragment (#…), which is never sent: remove it".to_owned());
+        }
+        Ok(Self(url))
+    }
+
+    fn show(&self) -> toml::Value {
+        delivery::masked(&self.0).into()
+    }
+}
+
+struct Mode(SignatureMode);
+
+impl Setting for Mode {
+    fn parse(node: &Node) -> Result<Self, String> {
+        keyword(
+            &String::parse(node)?,
+            &SignatureMode::ALL.map(|mode| (mode.as_str(), mode)),
+        )
+        .map(Self)
+    }
+
+    fn show(&self) -> toml::Value {
+        self.0.as_str().into()
+    }
+}

@@ -1,0 +1,169 @@
+//! Reads keys one by one, keeps every problem on the way, and remembers what was read, so that
+//! `config check` shows exactly what a command would use.
+
+use super::source::Source;
+use super::tree::{Node, Origin, Table, Value};
+use super::values::Setting;
+use super::{Problem, keys};
+
+/// A reading of the configuration. A key that cannot be used yields `None` and a [`Problem`].
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a Source,
+    problems: Vec<Problem>,
+    shown: Vec<Shown>,
+}
+
+/// A value in use and where it came from.
+pub(super) struct Shown {
+    pub(super) section: String,
+    pub(super) name: String,
+    pub(super) value: toml::Value,
+    /// `None`: the default.
+    pub(super) place: Option<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a Source) -> Self {
+        Self {
+            source,
+            problems: source.problems.clone(),
+            shown: Vec::new(),
+        }
+    }
+
+    /// Reads a key that must be there.
+    pub(super) fn required<T: Setting>(
+        &mut self,
+        key: &str,
+        check: impl Fn(&T) -> Result<(), String>,
+    ) -> Option<T> {
+        let value = self.optional(key, check)?;
+        if value.is_none() {
+            self.missing(key);
+        }
+        value
+    }
+
+    /// Reads a key that has a default.
+    pub(super) fn or<T: Setting>(
+        &mut self,
+        key: &str,
+        default: T,
+        check: impl Fn(&T) -> Result<(), String>,
+    ) -> Option<T> {
+        let given = self.optional(key, check)?;
+        if given.is_none() {
+            self.show(key, default.show(), None);
+        }
+        Some(given.unwrap_or(default))
+    }
+
+    /// Reads a key that may be absent: `Some(None)` then, and `None` when it cannot be used.
+    pub(super) fn optional<T: Setting>(
+        &mut self,
+        key: &str,
+        check: impl Fn(&T) -> Result<(), String>,
+    ) -> Option<Option<T>> {
+        let Some(node) = self.node(key) else {
+            return Some(None);
+        };
+        let place = self.source.place(&node.origin);
+        match T::parse(node).and_then(|value| check(&value).map(|()| value)) {
+            Ok(value) => {
+                self.show(key, value.show(), Some(place));
+                Some(Some(value))
+            }
+            Err(problem) => {
+                self.problem_at(key, place, problem);
+                None
+            }
+        }
+    }
+
+    /// What was written under a key.
+    pub(super) fn node(&self, key: &str) -> Option<&'a Node> {
+        let (sections, name) = split(key);
+        let mut table = &self.source.table;
+        for section in sections.split('.').filter(|section| !section.is_empty()) {
+            match &table.get(section)?.value {
+                Value::Table(inner) => table = inner,
+                _ => return None,
+            }
+        }
+        table.get(name)
+    }
+
+    /// The entries of a section, none if it is absent. (What stands there is a table: `keys` has seen to it.)
+    pub(super) fn section(&self, key: &str) -> Option<&'a Table> {
+        match &self.node(key)?.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// Notes that a key is missing.
+    pub(super) fn missing(&mut self, key: &str) {
+        let problem = format!(
+            "missing: set it in {} or as {}",
+            self.source.file(),
+            keys::variable(key)
+        );
+        self.problems.push(Problem {
+            key: key.to_owned(),
+            problem,
+            place: None,
+        });
+    }
+
+    /// Notes a problem of a key, with the place where the key was written, if it was.
+    pub(super) fn problem(&mut self, key: &str, problem: impl Into<String>) {
+        let place = self.node(key).map(|node| self.source.place(&node.origin));
+        self.problems.push(Problem {
+            key: key.to_owned(),
+            problem: problem.into(),
+            place,
+        });
+    }
+
+    pub(super) fn problem_at(&mut self, key: &str, place: String, problem: String) {
+        self.problems.push(Problem {
+            key: key.to_owned(),
+            problem,
+            place: Some(place),
+        });
+    }
+
+    /// Remembers a value for `config check`.
+    pub(super) fn show(&mut self, key: &str, value: toml::Value, place: Option<String>) {
+        let (section, name) = split(key);
+        self.show_in(section, name, value, place);
+    }
+
+    pub(super) fn show_in(
+        &mut self,
+        section: &str,
+        name: &str,
+        value: toml::Value,
+        place: Option<String>,
+    ) {
+        self.shown.push(Shown {
+            section: section.to_owned(),
+            name: name.to_owned(),
+            value,
+            place,
+        });
+    }
+
+    pub(super) fn place(&self, origin: &Origin) -> String {
+        self.source.place(origin)
+    }
+
+    /// Ends the reading: what was shown, and every problem.
+    pub(super) fn finish(self) -> (Vec<Shown>, Vec<Problem>) {
+        (self.shown, self.problems)
+    }
+}
+
+fn split(key: &str) -> (&str, &str) {
+    key.rsplit_once('.').unwrap_or(("", key))
+}

@@ -1,0 +1,210 @@
+//! The types a key can have: how each is read from what was written, and shown again.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::duration;
+use super::tree::{Node, Value};
+
+/// The most items any list may have.
+pub(super) const MAX_ITEMS: usize = 100;
+
+/// A value of a key.
+pub(super) trait Setting: Sized {
+    /// Reads the value, or says what it is and what to write instead.
+    fn parse(node: &Node) -> Result<Self, String>;
+
+    /// The value as `config check` shows it.
+    fn show(&self) -> toml::Value;
+}
+
+impl Setting for String {
+    fn parse(node: &Node) -> Result<Self, String> {
+        match &node.value {
+            Value::Text(text) if text.is_empty() => {
+                Err("empty: give it a value or leave it out".to_owned())
+            }
+            Value::Text(text) => Ok(text.clone()),
+            // From a variable, where nobody quotes.
+            Value::Integer(number) if node.is_variable() => Ok(number.to_string()),
+            Value::Bool(truth) if node.is_variable() => Ok(truth.to_string()),
+            _ => Err(format!("found {}: write a text in quotes", node.kind())),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        self.as_str().into()
+    }
+}
+
+impl Setting for bool {
+    fn parse(node: &Node) -> Result<Self, String> {
+        match node.value {
+            Value::Bool(truth) => Ok(truth),
+            _ => Err(format!("found {}: write true or false", node.kind())),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        (*self).into()
+    }
+}
+
+impl Setting for u32 {
+    fn parse(node: &Node) -> Result<Self, String> {
+        match node.value {
+            Value::Integer(number) => Self::try_from(number)
+                .map_err(|_| format!("{number} is out of range: write 0 to {}", Self::MAX)),
+            _ => Err(format!("found {}: write a whole number", node.kind())),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        i64::from(*self).into()
+    }
+}
+
+impl Setting for u16 {
+    fn parse(node: &Node) -> Result<Self, String> {
+        let number = u32::parse(node)?;
+        Self::try_from(number)
+            .map_err(|_| format!("{number} is out of range: write 0 to {}", Self::MAX))
+    }
+
+    fn show(&self) -> toml::Value {
+        i64::from(*self).into()
+    }
+}
+
+impl Setting for Duration {
+    fn parse(node: &Node) -> Result<Self, String> {
+        match &node.value {
+            Value::Text(text) => duration::parse(text),
+            Value::Integer(number) => Err(format!(
+                "{number} has no unit: write for example \"{number}s\" for seconds"
+            )),
+            _ => Err(format!(
+                "found {}: write a duration such as \"30s\"",
+                node.kind()
+            )),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        duration::format(*self).into()
+    }
+}
+
+impl Setting for SocketAddr {
+    fn parse(node: &Node) -> Result<Self, String> {
+        let text = String::parse(node)?;
+        let hint = "is not an address with a port: write for example \"127.0.0.1:9464\" (a name does not do)";
+        text.parse()
+            .map_err(|_| format!("{} {hint}", quoted(&text)))
+    }
+
+    fn show(&self) -> toml::Value {
+        self.to_string().into()
+    }
+}
+
+impl Setting for IpNet {
+    fn parse(node: &Node) -> Result<Self, String> {
+        let text = String::parse(node)?;
+        let network = text.parse::<IpNet>().map(|network| network.trunc());
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let hint = "is not a network: write for example \"127.0.0.0/8\" or \"fd00::/8\"";
+        network
+            .or_else(|_| address())
+            .map_err(|_| format!("{} {hint}", quoted(&text)))
+    }
+
+    fn show(&self) -> toml::Value {
+        self.to_string().into()
+    }
+}
+
+impl<T: Setting> Setting for Vec<T> {
+    fn parse(node: &Node) -> Result<Self, String> {
+        let Value::List(items) = &node.value else {
+            return Err(format!(
+                "found {}: write a list, as in [\"…\", \"…\"]",
+                node.kind()
+            ));
+        };
+        if items.len() > MAX_ITEMS {
+            return Err(format!(
+                "{} items are too many: write at most {MAX_ITEMS}",
+                items.len()
+            ));
+        }
+        let (mut values, mut problems) = (Vec::new(), Vec::new());
+        for (n, item) in items.iter().enumerate() {
+            match T::parse(item) {
+                Ok(value) => values.push(value),
+                Err(problem) => problems.push(format!("item {}: {problem}", n + 1)),
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(values),
+            false => Err(problems.join("; ")),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        self.iter().map(T::show).collect::<Vec<_>>().into()
+    }
+}
+
+/// One word of several, as a key takes it.
+pub(super) fn keyword<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    match words.iter().find(|(word, _)| *word == text) {
+        Some((_, meaning)) => Ok(*meaning),
+        None => {
+            let words = words
+                .iter()
+                .map(|(word, _)| format!("\"{word}\""))
+                .collect::<Vec<_>>();
+            Err(format!(
+                "{} is not known: write one of {}",
+                quoted(text),
+                words.join(", ")
+            ))
+        }
+    }
+}
+
+/// A value in quotes for a message: short, and on one line.
+pub(super) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let shown = text.chars().take(SHOWN).collect::<String>();
+    let rest = if text.chars().nth(SHOWN).is_some() {
+        "…"
+    } else {
+        ""
+    };
+    format!("\"{}{rest}\"", shown.escape_debug())
+}
+
+/// A check that a value lies in a range, both ends included.
+pub(super) fn within<T: Setting + PartialOrd>(
+    least: T,
+    most: T,
+) -> impl Fn(&T) -> Result<(), String> {
+    move |value| match *value < least || *value > most {
+        true => Err(format!(
+            "{} is out of range: write {} to {}",
+            value.show(),
+            least.show(),
+            most.show()
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The check of a value of which every one will do.
+pub(super) fn any<T>(_: &T) -> Result<(), String> {
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! `[worker]`: how much it holds, for how long, and where it remembers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use delivery::RetrySchedule;
+
+use super::duration;
+use super::reader::Reader;
+use super::tree::Node;
+use super::values::{Setting, any, within};
+
+/// No single hide exceeds 11 hours: SQS ends every lease at 12 hours from the receive.
+const MAX_VISIBILITY: Duration = Duration::from_secs(11 * 3600);
+
+/// What a lease must have left over after a whole attempt.
+const LEASE_MARGIN: Duration = Duration::from_secs(10);
+
+const MAX_GRACE: Duration = Duration::from_secs(3600);
+
+const MAX_IN_FLIGHT: u32 = 10_000;
+
+const LEDGER: &str = "worker.ledger";
+
+/// The settings of the worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// Where attempts are remembered.
+    pub ledger: Ledger,
+    /// The most POSTs at the same time.
+    pub max_in_flight: usize,
+    /// The lease asked for on each receive.
+    pub visibility_timeout: Duration,
+    /// How long a stop may take.
+    pub shutdown_grace: Duration,
+    /// Where `/healthz`, `/readyz` and `/metrics` are served.
+    pub admin_listen: SocketAddr,
+}
+
+/// Where the attempt ledger is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ledger {
+    /// In the SQLite file at this absolute path, made on first use.
+    Sqlite(PathBuf),
+}
+
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    schedule: Option<&RetrySchedule>,
+) -> Option<WorkerConfig> {
+    let ledger = ledger(reader);
+    let max_in_flight = reader.or("worker.max_in_flight", 256, within(1, MAX_IN_FLIGHT));
+    let timeout = schedule.map(RetrySchedule::timeout);
+    let visibility_timeout = reader.or("worker.visibility_timeout", Duration::from_secs(120), any);
+    let visibility_timeout = visibility_timeout.filter(|lease| fits(reader, *lease, timeout));
+    let grace = reader.or(
+        "worker.shutdown_grace",
+        Duration::from_secs(25),
+        within(Duration::ZERO, MAX_GRACE),
+    );
+    let admin_listen = reader.or(
+        "worker.admin_listen",
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
+        any,
+    );
+    Some(WorkerConfig {
+        ledger: ledger?,
+        max_in_flight: max_in_flight? as usize,
+        visibility_timeout: visibility_timeout?,
+        shutdown_grace: grace?,
+        admin_listen: admin_listen?,
+    })
+}
+
+/// Checks the lease, whether given or the default: a longer `retry.timeout` asks for a longer one.
+fn fits(reader: &mut Reader<'_>, lease: Duration, timeout: Option<Duration>) -> bool {
+    let shown = duration::format(lease);
+    let least = timeout.map(|timeout| timeout + LEASE_MARGIN);
+    let problem = if lease > MAX_VISIBILITY {
+        format!(
+            "{shown} is too long: give at most {}",
+            duration::format(MAX_VISIBILITY)
+        )
+    } else if let Some(least) = least.filter(|least| lease < *least) {
+        format!(
+            "{shown} is too short: give at least {}, retry.timeout and 10s more",
+            duration::format(least)
+        )
+    } else if lease.subsec_nanos() > 0 {
+        format!("{shown} is no whole number of seconds, which is all that SQS counts in")
+    } else {
+        return true;
+    };
+    reader.problem("worker.visibility_timeout", problem);
+    false
+}
+
+fn ledger(reader: &mut Reader<'_>) -> Option<Ledger> {
+    let written = reader.or(LEDGER, LedgerName("sqlite:hooklane.db".to_owned()), any)?;
+    let path = written.0.strip_prefix("sqlite:")?;
+    // Absolute, so that SQLite can take it for nothing but a path (not for a URI, nor for ":memory:").
+    match std::path::absolute(reader.source.resolve(path)) {
+        Ok(path) => Some(Ledger::Sqlite(path)),
+        Err(error) => {
+            reader.problem(LEDGER, format!("not a path ({error}): write sqlite:PATH"));
+            None
+        }
+    }
+}
+
+struct LedgerName(String);
+
+impl Setting for LedgerName {
+    fn parse(node: &Node) -> Result<Self, String> {
+        let text = String::parse(node)?;
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self(text)),
+            Some(("dynamodb", _)) => {
+                Err("dynamodb: is not supported yet by this version: write sqlite:PATH".to_owned())
+            }
+            _ => Err(format!(
+                "{} is not a ledger: write sqlite:PATH",
+                super::values::quoted(&text)
+            )),
+        }
+    }
+
+    fn show(&self) -> toml::Value {
+        self.0.as_str().into()
+    }
+}

@@ -1,0 +1,76 @@
+//! Logs: to standard error, as text or JSON.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Global, LogFormat};
+use crate::config::Environment;
+use crate::exit::Usage;
+
+/// Crates that say much and little of use; what they say at `trace` may hold bodies.
+const QUIET: &str =
+    "aws=warn,hyper=warn,h2=warn,reqwest=warn,rustls=warn,tower=warn,axum=warn,mio=warn";
+
+/// Starts logging at the level of `HOOKLANE_LOG`, else `info`, or `debug` with `--verbose`.
+///
+/// # Errors
+/// When `HOOKLANE_LOG` is no filter.
+pub(crate) fn start(global: &Global, environment: &Environment) -> anyhow::Result<()> {
+    let level = match environment
+        .get("HOOKLANE_LOG")
+        .map(|level| level.to_string_lossy())
+    {
+        Some(level) if !level.is_empty() => level.into_owned(),
+        _ if global.verbose => "debug".to_owned(),
+        _ => "info".to_owned(),
+    };
+    let filter = filter(&level)?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr);
+    match global.log_format {
+        LogFormat::Json => logs
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .init(),
+        LogFormat::Text => {
+            let colours = stderr().is_terminal()
+                && environment
+                    .get("NO_COLOR")
+                    .is_none_or(|value| value.is_empty());
+            logs.with_target(false).with_ansi(colours).init();
+        }
+    }
+    Ok(())
+}
+
+/// What the user asks for stands after the quiet crates, so that naming one of them turns it up again.
+fn filter(level: &str) -> Result<EnvFilter, Usage> {
+    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|error| {
+        Usage(format!(
+            "HOOKLANE_LOG: {error}: write error, warn, info, debug or trace, or a list such as info,consumer=debug"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sdk_is_quiet_unless_it_is_named() {
+        let shown = |level: &str| filter(level).expect(level).to_string();
+        assert!(shown("debug").contains("aws=warn"));
+        assert!(shown("info,aws=debug").contains("aws=debug"));
+        assert!(!shown("info,aws=debug").contains("aws=warn"));
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_a_usage_error() {
+        let error = filter("consumer=loud").expect_err("no level").to_string();
+        assert!(error.starts_with("HOOKLANE_LOG: "), "{error}");
+    }
+}
