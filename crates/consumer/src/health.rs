@@ -1,42 +1,167 @@
-//! Whether receives succeed: logged once per change, and what `/healthz` says.
+//! How a worker is: whether receives succeed (logged once per change), and what `/healthz`, `/readyz` and
+//! `/metrics` say.
 
-use std::sync::Mutex;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use queue::QueueError;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-#[derive(Debug)]
-pub(crate) struct Health(Mutex<State>);
+use crate::gate::Gate;
+use crate::tally::Tally;
+
+/// A worker that is busy to its limit receives nothing until a lane ends; a lane of ten messages whose
+/// every attempt takes the default timeout of 30 s lasts ten minutes.
+const STUCK_AFTER: Duration = Duration::from_secs(20 * 60);
+
+/// With nothing in hand a receive comes back every 20 s.
+const SILENT_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// The state of a worker, for whoever asks. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Health {
+    receiving: Arc<Mutex<Receiving>>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) gate: Arc<Gate>,
+}
 
 #[derive(Debug)]
-struct State {
-    last_receive: Instant,
+struct Receiving {
+    last: Instant,
     failing: bool,
 }
 
 impl Health {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State {
-            last_receive: Instant::now(),
+        let receiving = Receiving {
+            last: Instant::now(),
             failing: false,
-        }))
+        };
+        Self {
+            receiving: Arc::new(Mutex::new(receiving)),
+            tally: Arc::default(),
+            gate: Arc::new(Gate::new()),
+        }
     }
 
     /// A receive came back, with messages or without.
     pub(crate) fn received(&self) {
-        let mut state = self.0.lock().expect("no holder panics");
-        state.last_receive = Instant::now();
-        if std::mem::replace(&mut state.failing, false) {
+        let mut receiving = self.receiving.lock().expect("no holder panics");
+        receiving.last = Instant::now();
+        if std::mem::replace(&mut receiving.failing, false) {
             info!("receiving from SQS works again");
         }
     }
 
     /// A receive failed.
     pub(crate) fn failed(&self, why: &QueueError) {
-        let mut state = self.0.lock().expect("no holder panics");
-        if !std::mem::replace(&mut state.failing, true) {
+        let mut receiving = self.receiving.lock().expect("no holder panics");
+        if !std::mem::replace(&mut receiving.failing, true) {
             error!(error = %why, "receiving from SQS fails; trying again until it works");
         }
+    }
+
+    /// Alive: receives succeed. A worker that is busy to its limit, or that does not receive on purpose
+    /// because the ledger is down, is alive too; to restart it would help nobody.
+    pub fn is_live(&self) -> bool {
+        let busy = Tally::read(&self.tally.in_hand) > 0;
+        let limit = if busy { STUCK_AFTER } else { SILENT_AFTER };
+        !self.gate.is_open() || self.since_last_receive() < limit
+    }
+
+    /// Ready: receives succeed, the ledger and the internal queue are there.
+    pub fn is_ready(&self) -> bool {
+        let failing = self.receiving.lock().expect("no holder panics").failing;
+        self.gate.is_open() && !failing
+    }
+
+    /// The counters in the [Prometheus text format](https://prometheus.io/docs/instrumenting/exposition_formats/).
+    pub fn metrics(&self) -> String {
+        let tally = &self.tally;
+        let counters = [
+            (
+                "messages_received_total",
+                "counter",
+                "messages handed out by SQS, each receive counted",
+                Tally::read(&tally.received),
+            ),
+            (
+                "attempts_total",
+                "counter",
+                "HTTP requests made",
+                Tally::read(&tally.attempts),
+            ),
+            (
+                "events_delivered_total",
+                "counter",
+                "events accepted by the receiver",
+                Tally::read(&tally.delivered),
+            ),
+            (
+                "dead_letters_total",
+                "counter",
+                "events moved to the internal queue",
+                Tally::read(&tally.dead_lettered),
+            ),
+            (
+                "messages_in_hand",
+                "gauge",
+                "messages received and not yet settled",
+                Tally::read(&tally.in_hand),
+            ),
+            (
+                "ready",
+                "gauge",
+                "whether receives succeed and the ledger and the internal queue are there",
+                u64::from(self.is_ready()),
+            ),
+            (
+                "last_receive_age_seconds",
+                "gauge",
+                "time since a receive last came back",
+                self.since_last_receive().as_secs(),
+            ),
+        ];
+        let mut text = String::new();
+        for (name, kind, help, value) in counters {
+            let _ = write!(
+                text,
+                "# HELP hooklane_{name} {help}\n# TYPE hooklane_{name} {kind}\nhooklane_{name} {value}\n"
+            );
+        }
+        text
+    }
+
+    fn since_last_receive(&self) -> Duration {
+        self.receiving
+            .lock()
+            .expect("no holder panics")
+            .last
+            .elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_receives_nothing_and_holds_nothing_is_not_alive_for_long() {
+        let health = Health::new();
+        tokio::time::advance(SILENT_AFTER).await;
+        assert!(!health.is_live());
+        health.received();
+        assert!(health.is_live());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_gate_makes_a_worker_unready_but_not_dead() {
+        let health = Health::new();
+        health.gate.close("the ledger", &"disk full");
+        tokio::time::advance(STUCK_AFTER).await;
+        assert!(health.is_live() && !health.is_ready());
+        assert!(health.metrics().contains("hooklane_ready 0\n"));
     }
 }

@@ -4,6 +4,7 @@
 //! per message group; a lane attempts its messages in order and ends when its head has to wait. The wait is
 //! spent in the queue, never in a sleep.
 
+mod admin;
 mod dead_letters;
 mod gate;
 mod health;
@@ -18,5 +19,7 @@ mod shared;
 mod tally;
 mod worker;
 
+pub use admin::serve_admin;
+pub use health::Health;
 pub use settings::{Mode, Settings, Summary};
 pub use worker::{Wiring, Worker};

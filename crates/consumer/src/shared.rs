@@ -22,7 +22,7 @@ pub(crate) struct Shared<P> {
     pub(crate) clock: Clock,
     pub(crate) memory: Arc<Mutex<Memory>>,
     pub(crate) tally: Arc<Tally>,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) turns: Turns,
     /// No new attempts: what is held is given back after the attempt in hand.
     pub(crate) stop: CancellationToken,

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::gate::Gate;
 use crate::health::Health;
 use crate::held::{Held, Lease};
 use crate::lane;
@@ -37,6 +36,9 @@ const DRAIN_WAIT: Duration = Duration::from_secs(1);
 
 /// Between two readings of the queue's counts while draining.
 const DRAIN_LOOK: Duration = Duration::from_secs(2);
+
+/// Between two looks for records that have expired.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How long settling may take after the last lane ended, at shutdown.
 const SETTLE_GRACE: Duration = Duration::from_secs(10);
@@ -64,7 +66,7 @@ pub struct Wiring<P> {
 impl<P: Post> Worker<P> {
     /// Puts a worker together; nothing runs yet.
     pub fn new(settings: Settings, wiring: Wiring<P>) -> Self {
-        let tally = Arc::new(Tally::default());
+        let health = Health::new();
         let shared = Shared {
             settings,
             source: wiring.source,
@@ -73,16 +75,21 @@ impl<P: Post> Worker<P> {
             post: wiring.post,
             clock: wiring.clock,
             memory: Arc::default(),
-            tally,
-            gate: Gate::new(),
+            tally: health.tally.clone(),
+            gate: health.gate.clone(),
             turns: Turns::default(),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
         };
         Self {
             shared: Arc::new(shared),
-            health: Health::new(),
+            health,
         }
+    }
+
+    /// The worker's state, to be asked while it runs.
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     /// Works until `stop`, or until the queue is drained. After `stop` nothing new is started: receives in
@@ -113,6 +120,7 @@ impl<P: Post> Worker<P> {
         });
         poller.polls.spawn(poll(poller.clone()));
         let watch = tokio::spawn(watch_the_gate(shared.clone()));
+        let expiry = tokio::spawn(expire_records(shared.clone()));
 
         tokio::select! {
             () = stop.cancelled() => info!("stopping: receives return, attempts finish, everything is settled"),
@@ -121,6 +129,7 @@ impl<P: Post> Worker<P> {
         shared.stop.cancel();
         finish(poller, settling).await;
         watch.abort();
+        expiry.abort();
         shared.tally.summary(began.elapsed().as_secs_f64())
     }
 }
@@ -173,8 +182,9 @@ fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
         let mut backoff = FIRST_BACKOFF;
         loop {
             let room = tokio::select! {
-                room = poller.room() => room,
+                biased;
                 () = poller.shared.stop.cancelled() => return,
+                room = poller.room() => room,
             };
             let asked = room.num_permits();
             match poller.receive(asked).await {
@@ -282,6 +292,18 @@ async fn watch_the_gate<P: Post>(shared: Arc<Shared<P>>) {
         } else {
             shared.gate.still_closed();
         }
+    }
+}
+
+/// Records of messages that SQS has dropped are of no use any more.
+async fn expire_records<P: Post>(shared: Arc<Shared<P>>) {
+    loop {
+        match shared.ledger.expire(shared.clock.now()).await {
+            Ok(expired) if expired >= store::MAX_EXPIRED => continue,
+            Ok(_) => {}
+            Err(error) => warn!(%error, "old records stay in the ledger for now"),
+        }
+        sleep(EXPIRY_INTERVAL).await;
     }
 }
 

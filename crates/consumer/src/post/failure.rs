@@ -37,8 +37,8 @@ pub(super) fn classify(error: &reqwest::Error, timeout: Duration) -> Failure {
     if let Some(tls) = find::<rustls::Error>(error) {
         return failure(FailureKind::Tls, tls.to_string());
     }
-    let io = find::<io::Error>(error);
-    if let Some(io) = io.filter(|io| is_reset(io)) {
+    let mut io = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    if let Some(io) = io.find(|io| is_reset(io)) {
         return failure(FailureKind::Reset, io.to_string());
     }
     if error.is_connect() {
@@ -67,7 +67,7 @@ fn is_reset(error: &io::Error) -> bool {
     )
 }
 
-fn find<'a, E: Error + 'static>(error: &'a reqwest::Error) -> Option<&'a E> {
+fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
@@ -87,7 +87,10 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
 
 /// What an `io::Error` was made from is not its `source` but what that one's source is.
 fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
         Some(inner) => Some(inner),
         None => error.source(),
     }

@@ -33,8 +33,18 @@ pub(super) const REFUSED: &[Range] = &[
     v4([100, 64, 0, 0], 10, "shared, carrier-grade NAT", "RFC 6598"),
     v4([127, 0, 0, 0], 8, "loopback", "RFC 1122"),
     v4([168, 63, 129, 16], 32, "cloud metadata", "Azure WireServer"),
-    v4([169, 254, 169, 254], 32, "cloud metadata", "EC2, Azure, Google Cloud"),
-    v4([169, 254, 170, 0], 24, "cloud metadata", "ECS and EKS credentials"),
+    v4(
+        [169, 254, 169, 254],
+        32,
+        "cloud metadata",
+        "EC2, Azure, Google Cloud",
+    ),
+    v4(
+        [169, 254, 170, 0],
+        24,
+        "cloud metadata",
+        "ECS and EKS credentials",
+    ),
     v4([169, 254, 0, 0], 16, "link-local", "RFC 3927"),
     v4([172, 16, 0, 0], 12, "private", "RFC 1918"),
     // Oracle Cloud's metadata service is at 192.0.0.192.
@@ -76,7 +86,11 @@ pub(super) const REFUSED: &[Range] = &[
 const fn v4(address: [u8; 4], bits: u8, what: &'static str, source: &'static str) -> Range {
     let [a, b, c, d] = address;
     let network = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits));
-    Range { network, what, source }
+    Range {
+        network,
+        what,
+        source,
+    }
 }
 
 /// `first` are the address's first groups, the rest are zero.
@@ -88,7 +102,11 @@ const fn v6(first: &[u16], bits: u8, what: &'static str, source: &'static str) -
         n += 1;
     }
     let network = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::from_bits(address), bits));
-    Range { network, what, source }
+    Range {
+        network,
+        what,
+        source,
+    }
 }
 
 /// The IPv4 address that is really reached through an IPv6 one: IPv4-mapped (`::ffff:0:0/96`, RFC 4291), and the
@@ -129,7 +147,11 @@ pub(super) struct BlockedAddress {
 impl fmt::Display for BlockedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, range } = self;
-        let Range { network, what, source } = range;
+        let Range {
+            network,
+            what,
+            source,
+        } = range;
         write!(
             f,
             "{address} is refused: {what} ({network}, {source}) and not in endpoint.allow_networks"
@@ -164,10 +186,17 @@ impl Guard {
 
     pub(super) fn check(&self, address: IpAddr) -> Result<(), BlockedAddress> {
         let reached = reached(address);
-        if self.allowed.iter().any(|network| network.contains(&reached)) {
+        if self
+            .allowed
+            .iter()
+            .any(|network| network.contains(&reached))
+        {
             return Ok(());
         }
-        match REFUSED.iter().find(|range| range.network.contains(&reached)) {
+        match REFUSED
+            .iter()
+            .find(|range| range.network.contains(&reached))
+        {
             Some(range) => Err(BlockedAddress { address, range }),
             None => Ok(()),
         }
@@ -184,7 +213,10 @@ impl Guard {
     }
 
     /// Those of the addresses that may be connected to. To have none is an error.
-    fn admit(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, RefusedName> {
+    pub(super) fn admit(
+        &self,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, RefusedName> {
         let mut admitted = Vec::new();
         let mut refused = None;
         for address in addresses {
@@ -201,7 +233,8 @@ impl Guard {
     }
 }
 
-type RefusedName = Box<dyn std::error::Error + Send + Sync>;
+/// A [`BlockedAddress`] or [`Unresolved`], as a resolver hands it on.
+pub(super) type RefusedName = Box<dyn std::error::Error + Send + Sync>;
 
 /// Resolves through the system and hands on only what the guard admits.
 ///

@@ -31,7 +31,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Idle connections kept for each host: as many as `worker.max_in_flight` is by default.
 const IDLE_PER_HOST: usize = 256;
 
-/// At most this much of an answer's body is read. What is longer costs the connection.
+/// At most this much of an answer's body is read. A connection with more to come is closed.
+/// Of the head, hyper takes 100 headers and about 400 KiB at most.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// What is kept of it: twice what an excerpt can need, so that a secret across its end is still found whole.
@@ -127,7 +128,12 @@ impl HttpPost {
                 let detail = "plain http is refused, see endpoint.allow_http";
                 return Err(failure(FailureKind::BlockedAddress, detail));
             }
-            _ => return Err(failure(FailureKind::Protocol, "URL is not an http or https one")),
+            _ => {
+                return Err(failure(
+                    FailureKind::Protocol,
+                    "URL is not an http or https one",
+                ));
+            }
         }
         self.guard
             .check_literal(url)
@@ -155,7 +161,10 @@ impl Post for HttpPost {
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        match (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) {
+        match (
+            name.parse::<HeaderName>(),
+            HeaderValue::from_bytes(value.as_bytes()),
+        ) {
             (Ok(name), Ok(value)) => map.append(name, value),
             _ => {
                 let detail = format!("header {name} holds a character that HTTP does not carry");
@@ -167,7 +176,11 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
 }
 
 /// Reads the answer as far as it is wanted. A body read to its end leaves the connection for the next request.
-async fn read_answer(mut response: Response, secrets: &[String], timeout: Duration) -> Result<Answer, Failure> {
+async fn read_answer(
+    mut response: Response,
+    secrets: &[String],
+    timeout: Duration,
+) -> Result<Answer, Failure> {
     let status = response.status().as_u16();
     let retry_after = response
         .headers()
@@ -196,7 +209,11 @@ async fn read_answer(mut response: Response, secrets: &[String], timeout: Durati
 
 /// The values in a request that must not come back in a record.
 fn authentication_values(headers: &[(String, String)]) -> Vec<String> {
-    let is_authentication = |name: &str| Authentication::HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let is_authentication = |name: &str| {
+        Authentication::HEADERS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    };
     headers
         .iter()
         .filter(|(name, value)| is_authentication(name) && !value.is_empty())
@@ -207,8 +224,8 @@ fn authentication_values(headers: &[(String, String)]) -> Vec<String> {
 /// The excerpt of a body, with the request's own secrets masked: some receivers answer with what they got.
 fn excerpt(body: &[u8], secrets: &[String]) -> String {
     let text = String::from_utf8_lossy(body);
-    let masked = secrets
-        .iter()
-        .fold(text, |text, secret| text.replace(secret.as_str(), "***").into());
+    let masked = secrets.iter().fold(text, |text, secret| {
+        text.replace(secret.as_str(), "***").into()
+    });
     delivery::clean_excerpt(masked.as_bytes())
 }

@@ -1,0 +1,202 @@
+//! Answers of every kind, and what is read of them.
+
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt;
+use tokio::sync::oneshot;
+
+use super::receiver::{ok, read_request};
+use super::*;
+
+#[tokio::test]
+async fn body_and_headers_arrive_as_they_were_given() {
+    let (receiver, seen) = Receiver::recording().await;
+    let body = b"{\"a\" : 1 }\n\xff\0";
+    let request = Request {
+        headers: [
+            ("content-type", "application/json"),
+            ("user-agent", "Hooklane/0.1.0"),
+            ("webhook-id", "m-1 é"),
+            ("X-Payload-Signature", "sha256=abc"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec(),
+        body: Bytes::from_static(body),
+        ..request(&receiver.url(), AMPLE)
+    };
+    local_post().post(request).await.unwrap();
+
+    let seen = seen.lock().unwrap().clone();
+    let head_length = seen.len() - body.len();
+    assert_eq!(&seen[head_length..], body);
+    let head = String::from_utf8(seen[..head_length].to_vec()).unwrap();
+    let mut lines: Vec<&str> = head.trim_end().split("\r\n").collect();
+    assert_eq!(
+        lines.remove(0),
+        format!("POST /hook?token={SECRET} HTTP/1.1")
+    );
+    lines.sort_unstable();
+    let host = format!("Host: {}", receiver.address);
+    let length = format!("Content-Length: {}", body.len());
+    assert_eq!(
+        lines,
+        [
+            "Accept: */*",
+            &length,
+            "Content-Type: application/json",
+            &host,
+            "User-Agent: Hooklane/0.1.0",
+            "Webhook-Id: m-1 é",
+            "X-Payload-Signature: sha256=abc",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn any_complete_answer_is_an_answer() {
+    for status in [200, 201, 204, 301, 400, 404, 429, 500, 503, 599] {
+        let receiver =
+            Receiver::answering(format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n")).await;
+        assert_eq!(
+            answer(&local_post(), &receiver.url()).await,
+            Answer {
+                status,
+                retry_after: None,
+                excerpt: String::new()
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_says_how_long_to_wait_and_why() {
+    let receiver = Receiver::answering(
+        "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 17\r\n\r\nback\nin\x1b a minute",
+    )
+    .await;
+    assert_eq!(
+        answer(&local_post(), &receiver.url()).await,
+        Answer {
+            status: 503,
+            retry_after: Some(Duration::from_secs(120)),
+            excerpt: "back in\u{FFFD} a minute".to_owned()
+        }
+    );
+}
+
+#[tokio::test]
+async fn an_excerpt_holds_512_characters_of_a_long_answer() {
+    let receiver = Receiver::answering(ok("é".repeat(20_000).as_bytes())).await;
+    let answer = answer(&local_post(), &receiver.url()).await;
+    assert_eq!(answer.excerpt, "é".repeat(512));
+}
+
+#[tokio::test]
+async fn a_secret_that_a_receiver_sends_back_is_not_kept() {
+    for before in [0, 500, 511] {
+        let body = format!("{}{SECRET} received", "x".repeat(before));
+        let receiver = Receiver::answering(ok(body.as_bytes())).await;
+        let excerpt = answer(&local_post(), &receiver.url()).await.excerpt;
+        assert!(!excerpt.contains("hu"), "{excerpt}");
+        assert!(excerpt.contains('*'), "{excerpt}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let (target, _) = Receiver::recording().await;
+    for status in [301, 302, 303, 307, 308] {
+        let receiver = Receiver::answering(format!(
+            "HTTP/1.1 {status} Moved\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
+            target.url()
+        ))
+        .await;
+        let answer = answer(&local_post(), &receiver.url()).await;
+        assert_eq!(answer.status, status);
+    }
+    assert_eq!(target.accepts(), 0);
+}
+
+/// A million zeros, as gzip makes them small: the start of it.
+const GZIP_BOMB: &[u8] =
+    b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xec\xc1\x01\x01\0\0\0\x80\x90\xfe\xaf\xee\x08\x0a";
+
+#[tokio::test]
+async fn what_is_compressed_stays_compressed() {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        GZIP_BOMB.len()
+    );
+    let receiver = Receiver::answering([head.as_bytes(), GZIP_BOMB].concat()).await;
+    let answer = answer(&local_post(), &receiver.url()).await;
+    assert_eq!(answer.excerpt, delivery::clean_excerpt(GZIP_BOMB));
+}
+
+#[tokio::test]
+async fn connections_are_reused() {
+    let receiver = Receiver::answering(ok(b"thanks")).await;
+    let post = local_post();
+    for _ in 0..20 {
+        answer(&post, &receiver.url()).await;
+    }
+    assert_eq!(receiver.accepts(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_too_long_to_read_costs_its_connection() {
+    let receiver = Receiver::answering(ok(&vec![b'x'; 8 << 20])).await;
+    let post = local_post();
+    for n in 1..=3 {
+        assert_eq!(answer(&post, &receiver.url()).await.status, 200);
+        assert_eq!(receiver.accepts(), n);
+    }
+}
+
+/// A receiver that sends the head of an answer and `bytes` of a body that never ends.
+async fn receiver_that_stops_after(bytes: usize) -> Receiver {
+    let start = Arc::new([b"HTTP/1.1 200 OK\r\n\r\n", &*vec![b'x'; bytes]].concat());
+    Receiver::handling(move |mut stream| {
+        let start = Arc::clone(&start);
+        async move {
+            read_request(&mut stream).await;
+            stream.write_all(&start).await.unwrap();
+            read_request(&mut stream).await; // until the other side has enough
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn exactly_64_kib_of_an_answer_are_read() {
+    let enough = receiver_that_stops_after(64 * 1024).await;
+    assert_eq!(answer(&local_post(), &enough.url()).await.status, 200);
+
+    let short = receiver_that_stops_after(64 * 1024 - 1).await;
+    let kind = kind_of_failure(&local_post(), &short.url(), SHORT).await;
+    assert_eq!(kind, FailureKind::Timeout);
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let (report, written) = oneshot::channel();
+    let report = std::sync::Mutex::new(Some(report));
+    let receiver = Receiver::handling(move |mut stream| {
+        let report = report.lock().unwrap().take().unwrap();
+        async move {
+            read_request(&mut stream).await;
+            let mut written = 0;
+            let mut part = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+            while stream.write_all(&part).await.is_ok() {
+                written += part.len();
+                part = vec![b'x'; 8 * 1024];
+            }
+            report.send(written).unwrap();
+        }
+    })
+    .await;
+    let post = local_post();
+    assert_eq!(answer(&post, &receiver.url()).await.status, 200);
+    // What was written beyond 64 KiB lay in the buffers of the two sockets.
+    let written = written.await.unwrap();
+    assert!(written < 32 << 20, "{written} bytes written");
+}

@@ -1,0 +1,291 @@
+//! A whole world on virtual time: `local-sqs` in process, the real SDK, a ledger in memory, a worker, and a
+//! receiver that answers as scripted.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its part of the world"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use consumer::post::{Post, Request};
+use consumer::{Mode, Settings, Summary, Wiring, Worker};
+use delivery::{
+    Answer, Authentication, Callback, DEAD_LETTER, DeadLetter, Failure, FailureKind, RetrySchedule,
+};
+use event::Timestamp;
+use local_sqs::{Limits, LocalSqs};
+use queue::{Attribute, Clock, Counts, Outgoing, Queue, ReceiveOptions, Received, Sqs};
+use store::Ledger;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// 2025-02-12T14:30:45.000Z
+pub const START: Timestamp = Timestamp::from_millis(1_739_370_645_000);
+
+/// One request as the receiver saw it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub at: Duration,
+    pub body: String,
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(&name.to_lowercase()).map(String::as_str)
+    }
+
+    pub fn attempt(&self) -> u32 {
+        self.header("X-Hooklane-Attempt").unwrap().parse().unwrap()
+    }
+
+    pub fn group(&self) -> String {
+        self.header("X-Hooklane-Group")
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// What the receiver does with a request.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    Status(u16),
+    Refused,
+    /// Answers only after a while.
+    After(Duration, u16),
+}
+
+type Script = dyn Fn(&Seen) -> Reply + Send + Sync;
+
+/// The callback's side.
+#[derive(Clone)]
+pub struct Receiver {
+    seen: watch::Sender<Vec<Seen>>,
+    script: Arc<Script>,
+    start: Instant,
+}
+
+impl Receiver {
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.borrow().clone()
+    }
+
+    pub fn bodies(&self) -> Vec<String> {
+        self.seen().into_iter().map(|s| s.body).collect()
+    }
+}
+
+impl Post for Receiver {
+    async fn post(&self, request: Request) -> Result<Answer, Failure> {
+        let headers = request
+            .headers
+            .iter()
+            .map(|(n, v)| (n.to_lowercase(), v.clone()));
+        let seen = Seen {
+            at: self.start.elapsed(),
+            body: String::from_utf8(request.body.to_vec()).unwrap(),
+            headers: headers.collect(),
+        };
+        self.seen.send_modify(|all| all.push(seen.clone()));
+        let status = match (self.script)(&seen) {
+            Reply::Status(status) => status,
+            Reply::After(delay, status) => {
+                tokio::time::sleep(delay).await;
+                status
+            }
+            Reply::Refused => {
+                return Err(Failure {
+                    kind: FailureKind::Connect,
+                    detail: "connection refused".to_owned(),
+                });
+            }
+        };
+        Ok(Answer {
+            status,
+            retry_after: None,
+            excerpt: format!("status {status}"),
+        })
+    }
+}
+
+pub struct World {
+    pub sqs: Sqs,
+    pub source: Queue,
+    pub dead_letters: Queue,
+    pub ledger: Ledger,
+    pub receiver: Receiver,
+    pub clock: Clock,
+    pub settings: Settings,
+    sent: Mutex<u64>,
+}
+
+impl World {
+    /// A FIFO world.
+    pub async fn new(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::of(queue::admin::Kind::Fifo, script).await
+    }
+
+    pub async fn of(
+        kind: queue::admin::Kind,
+        script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let local = LocalSqs::new(Limits::default());
+        Self::on(local.http_client(), kind, script).await
+    }
+
+    pub async fn on(
+        http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
+        kind: queue::admin::Kind,
+        script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let sqs = Sqs::in_process(http_client);
+        let pair = queue::admin::create_pair(&sqs, "events", kind)
+            .await
+            .unwrap();
+        let callback = Callback {
+            url: Some("https://hooks.example.com/workn".parse().unwrap()),
+            events: BTreeMap::new(),
+            authentication: Authentication::None,
+        };
+        Self {
+            source: Queue::open(&sqs, &pair.source_url).await.unwrap(),
+            dead_letters: Queue::open(&sqs, &pair.dead_letter_url).await.unwrap(),
+            ledger: Ledger::in_memory(Duration::from_secs(345_600))
+                .await
+                .unwrap(),
+            receiver: Receiver {
+                seen: watch::Sender::new(Vec::new()),
+                script: Arc::new(script),
+                start: Instant::now(),
+            },
+            clock: Clock::virtual_from(START),
+            settings: Settings {
+                callback,
+                schedule: RetrySchedule::new(RetrySchedule::avionte()).unwrap(),
+                max_in_flight: 16,
+                visibility_timeout: Duration::from_secs(120),
+                shutdown_grace: Duration::from_secs(25),
+            },
+            sqs,
+            sent: Mutex::new(0),
+        }
+    }
+
+    /// Sends `{"group":…,"n":…}` for each n.
+    pub async fn send(&self, group: &str, numbers: std::ops::RangeInclusive<u32>) {
+        for n in numbers {
+            self.send_body(group, &format!("{{\"group\":\"{group}\",\"n\":{n}}}"))
+                .await;
+        }
+    }
+
+    pub async fn send_body(&self, group: &str, body: &str) -> String {
+        self.send_with(group, body, &[]).await
+    }
+
+    pub async fn send_with(&self, group: &str, body: &str, attributes: &[(&str, &str)]) -> String {
+        let fifo = self.source.is_fifo();
+        let id = {
+            let mut sent = self.sent.lock().unwrap();
+            *sent += 1;
+            START.plus(Duration::from_millis(*sent)).deduplication_id()
+        };
+        let outgoing = Outgoing {
+            body: body.to_owned(),
+            group: fifo.then(|| group.to_owned()),
+            deduplication_id: fifo.then_some(id),
+            attributes: attributes
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), Attribute::string(*v)))
+                .collect(),
+        };
+        let mut answers = self.source.send_batch(&[outgoing]).await.unwrap();
+        answers.pop().unwrap().unwrap().message_id
+    }
+
+    pub fn worker(&self) -> Worker<Receiver> {
+        let wiring = Wiring {
+            source: self.source.clone(),
+            dead_letters: self.dead_letters.clone(),
+            ledger: self.ledger.clone(),
+            post: self.receiver.clone(),
+            clock: self.clock,
+        };
+        Worker::new(self.settings.clone(), wiring)
+    }
+
+    /// Runs a worker until everything is settled.
+    pub async fn drain(&self) -> Summary {
+        self.worker()
+            .run(Mode::Drain, CancellationToken::new())
+            .await
+    }
+
+    /// Starts a worker that runs until its token is cancelled.
+    pub fn start(&self) -> Running {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(self.worker().run(Mode::Serve, stop.clone()));
+        Running { stop, task }
+    }
+
+    /// Waits until the receiver has seen so many requests.
+    pub async fn until_seen(&self, requests: usize) {
+        let mut seen = self.receiver.seen.subscribe();
+        seen.wait_for(|all| all.len() >= requests).await.unwrap();
+    }
+
+    /// Takes everything out of the internal queue.
+    pub async fn dead(&self) -> Vec<(Received, DeadLetter)> {
+        let options = ReceiveOptions {
+            max: 10,
+            wait: Duration::from_secs(1),
+            visibility: Duration::from_secs(600),
+        };
+        let mut letters = Vec::new();
+        loop {
+            let batch = self.dead_letters.receive(options).await.unwrap();
+            if batch.is_empty() {
+                return letters;
+            }
+            for message in batch {
+                let record =
+                    DeadLetter::parse(message.text_attribute(DEAD_LETTER).unwrap()).unwrap();
+                letters.push((message, record));
+            }
+        }
+    }
+
+    pub async fn counts(&self) -> Counts {
+        self.source.counts().await.unwrap()
+    }
+}
+
+pub struct Running {
+    pub stop: CancellationToken,
+    pub task: JoinHandle<Summary>,
+}
+
+impl Running {
+    pub async fn stop(self) -> Summary {
+        self.stop.cancel();
+        self.task.await.unwrap()
+    }
+}
+
+/// `n` of the body, and its group.
+pub fn number(seen: &Seen) -> u32 {
+    let body: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+    body["n"].as_u64().unwrap() as u32
+}
+
+/// Whether two moments are the same but for the milliseconds of the machinery between them.
+pub fn about(at: Duration, expected_s: u64) -> bool {
+    let expected = Duration::from_secs(expected_s);
+    at >= expected && at < expected + Duration::from_secs(2)
+}
