@@ -1,1 +1,20 @@
-//! Events into the queue, in order
+//! Events into the queue, in order: JSON Lines in, one message per event out.
+//!
+//! At most one message of a group is in a batch and one send of a group in flight, so a partial failure never lets a
+//! later event overtake. What may go next is decided in [`plan`](self) without I/O; [`send`] carries it out.
+
+mod line;
+mod options;
+mod plan;
+mod reader;
+mod report;
+mod seen;
+mod send;
+mod window;
+
+pub use event::Lane;
+pub use line::BadLine;
+pub use options::{SendError, SendOptions};
+pub use reader::MAX_LINE_BYTES;
+pub use report::{MAX_REPORTED, Progress, Rejected, SendReport, StopReason};
+pub use send::{check, send, send_strict};

@@ -1,0 +1,140 @@
+//! What the caller asks of a send.
+
+use std::collections::BTreeMap;
+
+use event::{DedupClock, InvalidSetup, Lane, Scope, group_of_setup};
+use queue::{Attribute, DedupScope, Queue};
+
+use crate::line::Rules;
+use crate::plan::Limits;
+
+/// The message attribute that carries an event's name.
+const EVENT: &str = "event";
+
+/// Longest event name, in bytes: it becomes a header of the request to the callback.
+const MAX_EVENT_NAME: usize = 256;
+
+/// Lines of look-ahead: how far a busy group may hold the others back, and how much may lie sent beyond an unsent line.
+const LOOK_AHEAD_LINES: usize = 10_000;
+
+/// Bytes of look-ahead.
+const LOOK_AHEAD_BYTES: usize = 16 * 1024 * 1024;
+
+/// What one `SendMessageBatch` takes ([SQS quotas]); it was 256 KiB when that was also the most a message could have.
+///
+/// [SQS quotas]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// How to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendOptions {
+    /// The id of the event setup of all lines that name none.
+    pub event_setup: Option<String>,
+    /// The name of the event, sent as the message attribute `event`.
+    pub event_name: Option<String>,
+    /// Which milliseconds this process uses for deduplication ids.
+    pub lane: Lane,
+    /// The first line to send; those before are skipped unread.
+    pub from_line: u64,
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        Self {
+            event_setup: None,
+            event_name: None,
+            lane: Lane::ALL,
+            from_line: 1,
+        }
+    }
+}
+
+/// Options that cannot be followed, or a file that cannot be read from its start again.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The event setup given names no message group.
+    #[error(transparent)]
+    EventSetup(#[from] InvalidSetup),
+    /// The event name cannot be a message attribute and a header.
+    #[error("the event name must be 1 to {MAX_EVENT_NAME} printable ASCII characters")]
+    EventName,
+    /// A strict send reads its file twice.
+    #[error("the input cannot be read a second time: {0}")]
+    Rewind(#[source] std::io::Error),
+}
+
+impl SendOptions {
+    pub(crate) fn attributes(&self) -> Result<BTreeMap<String, Attribute>, SendError> {
+        let Some(name) = &self.event_name else {
+            return Ok(BTreeMap::new());
+        };
+        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+        if name.is_empty() || name.len() > MAX_EVENT_NAME || !name.chars().all(printable) {
+            return Err(SendError::EventName);
+        }
+        Ok(BTreeMap::from([(
+            EVENT.to_owned(),
+            Attribute::string(name),
+        )]))
+    }
+
+    pub(crate) fn rules(&self, queue: &Queue) -> Result<Rules, SendError> {
+        let group = self
+            .event_setup
+            .as_deref()
+            .map(group_of_setup)
+            .transpose()?;
+        let attributes = self.attributes()?;
+        Ok(Rules {
+            fifo: queue.attributes().fifo,
+            group,
+            limit: queue.attributes().maximum_message_size,
+            attributes_size: attributes.iter().map(|(name, a)| a.size(name)).sum(),
+        })
+    }
+
+    pub(crate) fn clock(&self, queue: &Queue) -> DedupClock {
+        let scope = match queue.attributes().dedup_scope {
+            DedupScope::MessageGroup => Scope::MessageGroup,
+            DedupScope::Queue => Scope::Queue,
+        };
+        DedupClock::new(scope, self.lane)
+    }
+}
+
+/// The bounds of a send to this queue.
+pub(crate) fn limits(queue: &Queue) -> Limits {
+    Limits {
+        lines: LOOK_AHEAD_LINES,
+        bytes: LOOK_AHEAD_BYTES,
+        batch_bytes: queue
+            .attributes()
+            .maximum_message_size
+            .clamp(BATCH_BYTES / 4, BATCH_BYTES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> SendOptions {
+        SendOptions {
+            event_name: Some(name.to_owned()),
+            ..SendOptions::default()
+        }
+    }
+
+    #[test]
+    fn an_event_name_becomes_a_string_attribute() {
+        let attributes = named("talent_created").attributes().unwrap();
+        assert_eq!(attributes["event"], Attribute::string("talent_created"));
+    }
+
+    #[test]
+    fn an_event_name_that_no_header_takes_is_refused() {
+        for name in ["", "a\nb", "caf\u{e9}", &"x".repeat(257)] {
+            assert!(named(name).attributes().is_err(), "{name:?}");
+        }
+    }
+}

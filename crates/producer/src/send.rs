@@ -1,0 +1,396 @@
+//! Carries out what the plan decides: reads lines, makes the calls, waits.
+
+use std::collections::BTreeMap;
+use std::io::SeekFrom;
+
+use event::Timestamp;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use queue::{Attribute, Clock, EntryError, EntryErrorKind, Outgoing, Queue, QueueError, Sent};
+use tokio::io::{AsyncBufRead, AsyncSeek, AsyncSeekExt};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::line::{BadLine, Ready, Rules};
+use crate::options::{SendError, SendOptions, limits};
+use crate::plan::{Answer, Halt, Moment, Plan, Sendable};
+use crate::reader::{Line, Lines};
+use crate::report::{Progress, SendReport, StopReason, Tally};
+use crate::seen::Seen;
+
+/// Calls in flight at most; a group has at most one event in them.
+const MAX_CALLS: usize = 16;
+
+/// After so many lines read without a pause the runtime may look after its sockets, and progress is told.
+const LINES_PER_TURN: u64 = 128;
+
+/// Sends the events of `input`, JSON Lines, to the queue, in order within each message group.
+///
+/// Bad lines are reported and not sent. What may succeed later is tried again with the same deduplication id, with
+/// growing pauses, for four minutes; then the send ends and tells from which line to go on. So it does on `stop`, after
+/// what is in flight. Memory is bounded whatever the input.
+///
+/// # Errors
+/// When the options cannot be followed. Everything later is told in the report.
+pub async fn send(
+    queue: &Queue,
+    input: impl AsyncBufRead + Unpin,
+    options: &SendOptions,
+    clock: Clock,
+    progress: impl FnMut(Progress<'_>),
+    stop: CancellationToken,
+) -> Result<SendReport, SendError> {
+    let sender = Sender {
+        queue,
+        attributes: options.attributes()?,
+        plan: Plan::new(limits(queue), options.clock(queue)),
+        calls: FuturesUnordered::new(),
+        seen: Seen::default(),
+        failing: None,
+        intake: Intake::new(queue, input, options, clock)?,
+        end: None,
+        start: Instant::now(),
+        progress,
+    };
+    Ok(sender.run(&stop).await)
+}
+
+/// Checks every line as [`send`] does and sends nothing.
+///
+/// # Errors
+/// When the options cannot be followed. Everything later is told in the report, of which `sent` stays 0.
+pub async fn check(
+    queue: &Queue,
+    input: impl AsyncBufRead + Unpin,
+    options: &SendOptions,
+    clock: Clock,
+    mut progress: impl FnMut(Progress<'_>),
+    stop: CancellationToken,
+) -> Result<SendReport, SendError> {
+    let mut intake = Intake::new(queue, input, options, clock)?;
+    let stopped = loop {
+        if stop.is_cancelled() {
+            break Some(StopReason::Asked);
+        }
+        match intake.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => break None,
+            Err(error) => break Some(StopReason::Input(error)),
+        }
+        if intake.is_turn() {
+            progress(intake.progress(0, None));
+            tokio::task::yield_now().await;
+        }
+    };
+    progress(intake.progress(0, None));
+    let mut report = intake.tally.into_report();
+    report.stopped = stopped;
+    Ok(report)
+}
+
+/// Sends the events of `file` only if every line is good: reads it twice.
+///
+/// # Errors
+/// When the options cannot be followed or the file cannot be read from its start again.
+pub async fn send_strict(
+    queue: &Queue,
+    mut file: impl AsyncBufRead + AsyncSeek + Unpin,
+    options: &SendOptions,
+    clock: Clock,
+    mut progress: impl FnMut(Progress<'_>),
+    stop: CancellationToken,
+) -> Result<SendReport, SendError> {
+    let checked = check(
+        queue,
+        &mut file,
+        options,
+        clock,
+        &mut progress,
+        stop.clone(),
+    )
+    .await?;
+    if checked.rejected_total > 0 || checked.stopped.is_some() {
+        return Ok(SendReport {
+            unsent_from: Some(options.from_line.max(1)),
+            stopped: checked.stopped.or(Some(StopReason::Strict)),
+            ..checked
+        });
+    }
+    file.seek(SeekFrom::Start(0))
+        .await
+        .map_err(SendError::Rewind)?;
+    send(queue, file, options, clock, progress, stop).await
+}
+
+/// Lines that become events.
+struct Intake<R> {
+    lines: Lines<R>,
+    rules: Rules,
+    from_line: u64,
+    clock: Clock,
+    tally: Tally,
+}
+
+/// One line, checked.
+enum Checked {
+    Event(u64, Ready),
+    /// Blank, skipped or rejected.
+    Nothing,
+}
+
+impl<R: AsyncBufRead + Unpin> Intake<R> {
+    fn new(
+        queue: &Queue,
+        input: R,
+        options: &SendOptions,
+        clock: Clock,
+    ) -> Result<Self, SendError> {
+        Ok(Self {
+            lines: Lines::new(input),
+            rules: options.rules(queue)?,
+            from_line: options.from_line,
+            clock,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Reads and checks one line; `None` at the end. May be dropped and called again.
+    async fn next(&mut self) -> std::io::Result<Option<Checked>> {
+        let Some(Line { number, text }) = self.lines.next().await? else {
+            return Ok(None);
+        };
+        if number < self.from_line || text.is_some_and(|text| text.trim_ascii().is_empty()) {
+            return Ok(Some(Checked::Nothing));
+        }
+        let mut id = Uuid::encode_buffer();
+        let fresh_id = Uuid::new_v4().hyphenated().encode_lower(&mut id);
+        let checked = text
+            .ok_or(BadLine::TooLong)
+            .and_then(|text| self.rules.check(text, fresh_id, self.clock.now()));
+        Ok(Some(match checked {
+            Ok(ready) => Checked::Event(number, ready),
+            Err(error) => {
+                self.tally.reject(number, error);
+                Checked::Nothing
+            }
+        }))
+    }
+
+    fn is_turn(&self) -> bool {
+        self.lines.number().is_multiple_of(LINES_PER_TURN)
+    }
+
+    fn progress<'a>(&self, look_ahead: usize, failing: Option<&'a str>) -> Progress<'a> {
+        Progress {
+            lines: self.lines.number(),
+            bytes: self.lines.bytes(),
+            sent: self.tally.sent,
+            rejected: self.tally.rejected_total,
+            look_ahead,
+            failing,
+        }
+    }
+}
+
+/// The lines of a batch and what the queue answered.
+type Call = BoxFuture<'static, (Vec<u64>, BatchAnswer)>;
+
+/// One answer per event of a batch, or why the call failed.
+type BatchAnswer = Result<Vec<Result<Sent, EntryError>>, QueueError>;
+
+struct Sender<'q, R, P> {
+    queue: &'q Queue,
+    attributes: BTreeMap<String, Attribute>,
+    plan: Plan,
+    calls: FuturesUnordered<Call>,
+    seen: Seen,
+    /// The newest error while any line fails.
+    failing: Option<String>,
+    intake: Intake<R>,
+    /// How the input ended.
+    end: Option<std::io::Result<()>>,
+    start: Instant,
+    progress: P,
+}
+
+impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
+    async fn run(mut self, stop: &CancellationToken) -> SendReport {
+        loop {
+            self.plan.wake(self.moment());
+            self.call(false);
+            if self.plan.is_done() && (self.end.is_some() || self.plan.halted().is_some()) {
+                break;
+            }
+            let wake_at = self.plan.next_timer().map(|at| self.start + at);
+            let may_call = self.calls.len() < MAX_CALLS && self.plan.has_batch();
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if self.plan.halted().is_none() => self.plan.halt(Halt::Asked),
+                Some((lines, answer)) = self.calls.next() => self.settle(&lines, answer),
+                checked = self.intake.next(), if self.end.is_none() && self.plan.has_room() => {
+                    self.take(checked);
+                    if self.intake.is_turn() {
+                        self.tell();
+                        tokio::task::yield_now().await;
+                    }
+                }
+                // Nothing more to read at the moment: what can go, goes, though the batch is not full.
+                () = std::future::ready(()), if may_call => self.call(true),
+                () = sleep_until(wake_at.unwrap_or(self.start)), if wake_at.is_some() => {}
+                else => break,
+            }
+        }
+        self.tell();
+        self.report()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            wall: self.intake.clock.now(),
+            elapsed: self.start.elapsed(),
+        }
+    }
+
+    fn take(&mut self, checked: std::io::Result<Option<Checked>>) {
+        match checked {
+            Ok(Some(Checked::Event(line, ready))) => self.plan.admit(line, ready, self.moment()),
+            Ok(Some(Checked::Nothing)) => {}
+            Ok(None) => self.end = Some(Ok(())),
+            Err(error) => self.end = Some(Err(error)),
+        }
+    }
+
+    /// Starts calls: with full batches, or if `partial` with whatever can go.
+    fn call(&mut self, partial: bool) {
+        while self.calls.len() < MAX_CALLS
+            && let Some(batch) = self.plan.next_batch(partial, self.moment())
+        {
+            let queue = self.queue.clone();
+            let lines = batch.iter().map(|sendable| sendable.line).collect();
+            let messages: Vec<_> = batch.into_iter().map(|s| self.outgoing(s)).collect();
+            let call = async move { (lines, queue.send_batch(&messages).await) };
+            self.calls.push(Box::pin(call));
+        }
+    }
+
+    fn outgoing(&self, sendable: Sendable) -> Outgoing {
+        let id = sendable.deduplication_id;
+        Outgoing {
+            body: sendable.body,
+            group: sendable.group,
+            deduplication_id: id.map(Timestamp::deduplication_id),
+            attributes: self.attributes.clone(),
+        }
+    }
+
+    fn settle(&mut self, lines: &[u64], answer: BatchAnswer) {
+        let at = self.moment();
+        match answer {
+            Ok(answers) => {
+                for (&line, answer) in lines.iter().zip(answers) {
+                    let answer = self.judge(line, answer);
+                    self.plan.settle(line, answer, at);
+                }
+            }
+            Err(error) => {
+                for &line in lines {
+                    let answer = self.judge_call(line, lines.len(), &error);
+                    self.plan.settle(line, answer, at);
+                }
+            }
+        }
+        self.note_recovery();
+        self.tell();
+    }
+
+    fn judge(&mut self, line: u64, answer: Result<Sent, EntryError>) -> Answer {
+        let error = match answer {
+            Ok(sent) => return self.judge_sent(line, &sent.message_id),
+            Err(error) => error,
+        };
+        let kind = error.kind();
+        match kind {
+            EntryErrorKind::Throttled | EntryErrorKind::Server => {
+                self.fail(error.to_string(), kind == EntryErrorKind::Server)
+            }
+            EntryErrorKind::QueueMissing => Answer::Halted(QueueError::NotFound {
+                url: self.queue.url().to_owned(),
+            }),
+            EntryErrorKind::Denied => Answer::Halted(QueueError::Denied {
+                action: "SendMessageBatch",
+                code: error.code,
+                message: error.message,
+            }),
+            EntryErrorKind::Refused | EntryErrorKind::HandleLost => {
+                self.refuse(line, format_args!("refused by Amazon SQS: {error}"))
+            }
+        }
+    }
+
+    fn judge_sent(&mut self, line: u64, message_id: &str) -> Answer {
+        if let Some(earlier) = self.seen.note(message_id, line) {
+            return self.refuse(
+                line,
+                format_args!(
+                    "swallowed by Amazon SQS as a duplicate of line {earlier}: the queue deduplicates over all groups"
+                ),
+            );
+        }
+        self.intake.tally.sent += 1;
+        Answer::Sent
+    }
+
+    fn judge_call(&mut self, line: u64, together: usize, error: &QueueError) -> Answer {
+        match error {
+            QueueError::Throttled { .. } => self.fail(error.to_string(), false),
+            QueueError::Unreachable { .. } => self.fail(error.to_string(), true),
+            QueueError::Rejected { .. } if together > 1 => Answer::RefusedTogether,
+            QueueError::Rejected { .. } => self.refuse(line, error),
+            QueueError::NotFound { .. } | QueueError::Denied { .. } => {
+                Answer::Halted(error.clone())
+            }
+        }
+    }
+
+    fn refuse(&mut self, line: u64, error: impl ToString) -> Answer {
+        self.intake.tally.reject(line, error);
+        Answer::Refused
+    }
+
+    fn fail(&mut self, error: String, in_doubt: bool) -> Answer {
+        if self.failing.is_none() {
+            tracing::warn!(queue = self.queue.url(), %error, "sending fails, trying again");
+        }
+        self.failing = Some(error.clone());
+        Answer::Failed { error, in_doubt }
+    }
+
+    fn note_recovery(&mut self) {
+        if !self.plan.is_failing() && self.failing.take().is_some() {
+            tracing::info!(queue = self.queue.url(), "sending goes on");
+        }
+    }
+
+    fn tell(&mut self) {
+        let look_ahead = self.plan.look_ahead();
+        let progress = self.intake.progress(look_ahead, self.failing.as_deref());
+        (self.progress)(progress);
+    }
+
+    fn report(self) -> SendReport {
+        let next_line = (self.intake.lines.number() + 1).max(self.intake.from_line);
+        let read_all = matches!(self.end, Some(Ok(())));
+        let unsent_from = self.plan.unsent_from().or((!read_all).then_some(next_line));
+        let halt = self.plan.halted().cloned().map(StopReason::from);
+        let input_error = self.end.and_then(Result::err).map(StopReason::Input);
+        SendReport {
+            unsent_from,
+            sent_beyond: self.plan.sent_beyond(),
+            in_doubt: self.plan.in_doubt(),
+            stopped: unsent_from.and(halt.or(input_error)),
+            ..self.intake.tally.into_report()
+        }
+    }
+}
