@@ -1,6 +1,9 @@
 //! Logs: to standard error, as text or JSON.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
+use std::sync::OnceLock;
+
+use indicatif::ProgressBar;
 
 use tracing_subscriber::EnvFilter;
 
@@ -28,7 +31,7 @@ pub(crate) fn start(global: &Global, environment: &Environment) -> anyhow::Resul
     let filter = filter(&level)?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr);
+        .with_writer(|| Stderr);
     match global.log_format {
         LogFormat::Json => logs
             .json()
@@ -45,6 +48,30 @@ pub(crate) fn start(global: &Global, environment: &Environment) -> anyhow::Resul
         }
     }
     Ok(())
+}
+
+/// The bar on the terminal, if a command shows one.
+static BAR: OnceLock<ProgressBar> = OnceLock::new();
+
+/// Keeps logs and a progress bar from writing over each other.
+pub(crate) fn share_terminal_with(bar: ProgressBar) {
+    let _ = BAR.set(bar);
+}
+
+/// Standard error, above the bar.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match BAR.get() {
+            Some(bar) => bar.suspend(|| stderr().write(bytes)),
+            None => stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        stderr().flush()
+    }
 }
 
 /// What the user asks for stands after the quiet crates, so that naming one of them turns it up again.

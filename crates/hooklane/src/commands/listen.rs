@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
+use axum::serve::ListenerExt;
 use delivery::Secret;
 use queue::Clock;
 use tokio::net::TcpListener;
@@ -59,6 +60,10 @@ pub(super) async fn run(arguments: Listen, context: &Context) -> anyhow::Result<
             broken: None,
         }),
         stop: stop.clone(),
+    });
+    // Answers are small and written in one piece: waiting for more to send would only delay them.
+    let listener = listener.tap_io(|socket| {
+        let _ = socket.set_nodelay(true);
     });
     let app = Router::new().fallback(receive).with_state(receiver.clone());
     let serving = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());

@@ -24,7 +24,7 @@ pub use endpoint::EndpointConfig;
 pub use problem::{Invalid, Problem};
 pub use queue::QueuePair;
 pub use source::{Environment, Source};
-pub use worker::{Ledger, WorkerConfig};
+pub use worker::WorkerConfig;
 
 use reader::Reader;
 

@@ -87,7 +87,7 @@ impl Source {
     }
 
     /// A path of the configuration: what is relative is relative to the file.
-    pub(super) fn resolve(&self, path: &str) -> PathBuf {
+    pub(super) fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 

@@ -1,10 +1,10 @@
 //! `[worker]`: how much it holds, for how long, and where it remembers.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use delivery::RetrySchedule;
+use store::{LedgerSpec, SpecError};
 
 use super::duration;
 use super::reader::Reader;
@@ -26,8 +26,8 @@ const LEDGER: &str = "worker.ledger";
 /// The settings of the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Where attempts are remembered.
-    pub ledger: Ledger,
+    /// Where attempts are remembered; its path is absolute.
+    pub ledger: LedgerSpec,
     /// The most POSTs at the same time.
     pub max_in_flight: usize,
     /// The lease asked for on each receive.
@@ -36,13 +36,6 @@ pub struct WorkerConfig {
     pub shutdown_grace: Duration,
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
     pub admin_listen: SocketAddr,
-}
-
-/// Where the attempt ledger is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ledger {
-    /// In the SQLite file at this absolute path, made on first use.
-    Sqlite(PathBuf),
 }
 
 pub(super) fn read(
@@ -96,12 +89,12 @@ fn fits(reader: &mut Reader<'_>, lease: Duration, timeout: Option<Duration>) -> 
     false
 }
 
-fn ledger(reader: &mut Reader<'_>) -> Option<Ledger> {
-    let written = reader.or(LEDGER, LedgerName("sqlite:hooklane.db".to_owned()), any)?;
-    let path = written.0.strip_prefix("sqlite:")?;
+fn ledger(reader: &mut Reader<'_>) -> Option<LedgerSpec> {
+    let LedgerSpec::Sqlite(path) =
+        reader.or(LEDGER, LedgerSpec::Sqlite("hooklane.db".into()), any)?;
     // Absolute, so that SQLite can take it for nothing but a path (not for a URI, nor for ":memory:").
-    match std::path::absolute(reader.source.resolve(path)) {
-        Ok(path) => Some(Ledger::Sqlite(path)),
+    match std::path::absolute(reader.source.resolve(&path)) {
+        Ok(path) => Some(LedgerSpec::Sqlite(path)),
         Err(error) => {
             reader.problem(LEDGER, format!("not a path ({error}): write sqlite:PATH"));
             None
@@ -109,24 +102,14 @@ fn ledger(reader: &mut Reader<'_>) -> Option<Ledger> {
     }
 }
 
-struct LedgerName(String);
-
-impl Setting for LedgerName {
+impl Setting for LedgerSpec {
     fn parse(node: &Node) -> Result<Self, String> {
-        let text = String::parse(node)?;
-        match text.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(Self(text)),
-            Some(("dynamodb", _)) => {
-                Err("dynamodb: is not supported yet by this version: write sqlite:PATH".to_owned())
-            }
-            _ => Err(format!(
-                "{} is not a ledger: write sqlite:PATH",
-                super::values::quoted(&text)
-            )),
-        }
+        String::parse(node)?
+            .parse()
+            .map_err(|error: SpecError| error.to_string())
     }
 
     fn show(&self) -> toml::Value {
-        self.0.as_str().into()
+        self.to_string().into()
     }
 }
