@@ -1,9 +1,164 @@
-//! `work`.
+//! `work`: opens what the worker needs, runs it, prints what it did.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use consumer::post::{EndpointPolicy, HttpPost};
+use consumer::{Health, Mode, Settings, Summary, Wiring, Worker, serve_admin};
+use queue::admin::{Backstop, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, backstop};
+use queue::{Clock, Queue, Sqs};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
 use super::Context;
 use crate::cli::Work;
+use crate::config::{self, WorkConfig};
 use crate::exit::Exit;
+use crate::{output, stop};
 
-pub(super) async fn run(_arguments: Work, _context: &Context) -> anyhow::Result<Exit> {
-    anyhow::bail!("`work` is not wired yet")
+/// Between two tries to open a queue that cannot be reached.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+
+pub(super) async fn run(arguments: Work, context: &Context) -> anyhow::Result<Exit> {
+    let config = config::work(&context.configuration()?)?;
+    let stop = stop::on_signals()?;
+    let mode = if arguments.drain { Mode::Drain } else { Mode::Serve };
+    let listener = listener(config.worker.admin_listen, mode).await?;
+    let summary = match worker(config, &stop).await? {
+        Some(worker) => {
+            serve(listener, worker.health());
+            worker.run(mode, stop).await
+        }
+        // Told to stop before the queues could be reached.
+        None => Summary::default(),
+    };
+    if arguments.output.json || arguments.drain {
+        output::result(arguments.output.json, &summary, || text(&summary))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Puts the worker together; none if it was told to stop before SQS could be reached.
+async fn worker(config: WorkConfig, stop: &CancellationToken) -> anyhow::Result<Option<Worker<HttpPost>>> {
+    let post = HttpPost::new(EndpointPolicy {
+        allow_http: config.endpoint.allow_http,
+        allow_networks: config.endpoint.allow_networks,
+    })?;
+    let sqs = Sqs::from_env().await;
+    let Some(source) = open(&sqs, &config.queues.url, stop).await? else { return Ok(None) };
+    let Some(dead_letters) = open(&sqs, &config.queues.dead_letter_url, stop).await? else { return Ok(None) };
+    check(&source, &dead_letters)?;
+    let retention = Duration::from_secs(source.attributes().retention_s);
+    let ledger = store::Ledger::open(&config.worker.ledger, retention).await.context("worker.ledger")?;
+    info!(
+        queue = source.url(),
+        dead_letters = dead_letters.url(),
+        fifo = source.is_fifo(),
+        max_in_flight = config.worker.max_in_flight,
+        "working"
+    );
+    let settings = Settings {
+        callback: config.callback,
+        schedule: config.schedule,
+        max_in_flight: config.worker.max_in_flight,
+        visibility_timeout: config.worker.visibility_timeout,
+        shutdown_grace: config.worker.shutdown_grace,
+    };
+    let wiring = Wiring {
+        source,
+        dead_letters,
+        ledger,
+        post,
+        clock: Clock::system(),
+    };
+    Ok(Some(Worker::new(settings, wiring)))
+}
+
+/// Opens a queue, waiting for SQS if it cannot be reached: that never ends a worker.
+async fn open(sqs: &Sqs, url: &str, stop: &CancellationToken) -> anyhow::Result<Option<Queue>> {
+    let mut backoff = FIRST_BACKOFF;
+    loop {
+        let opened = tokio::select! {
+            opened = Queue::open(sqs, url) => opened,
+            () = stop.cancelled() => return Ok(None),
+        };
+        match opened {
+            Ok(queue) => return Ok(Some(queue)),
+            Err(why) if why.is_transient() => {
+                if backoff == FIRST_BACKOFF {
+                    error!(error = %why, queue = url, "the queue cannot be opened; trying again until it can");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
+                    () = stop.cancelled() => return Ok(None),
+                }
+            }
+            Err(why) => return Err(why.into()),
+        }
+    }
+}
+
+/// What the names in the configuration could not tell, and what would lose or reorder events.
+fn check(source: &Queue, dead_letters: &Queue) -> anyhow::Result<()> {
+    if source.attributes().arn == dead_letters.attributes().arn {
+        bail!("queue.url and queue.dead_letter_url are the same queue: the internal queue must be another one");
+    }
+    if source.is_fifo() != dead_letters.is_fifo() {
+        bail!("the source queue and the internal queue must be of one kind, both FIFO or both standard");
+    }
+    match backstop(source.attributes()) {
+        Backstop::TooLow(count) => bail!(
+            "the source queue moves a message away after {count} receives (maxReceiveCount), and a receive is not an attempt: set it to {MAX_RECEIVE_COUNT}, at least {LEAST_RECEIVE_COUNT}"
+        ),
+        Backstop::Low(count) => warn!(
+            "the source queue moves a message away after {count} receives (maxReceiveCount); set it to {MAX_RECEIVE_COUNT}, since a receive is not an attempt"
+        ),
+        Backstop::Absent | Backstop::Fits => {}
+    }
+    Ok(())
+}
+
+/// Listens for `/healthz`, `/readyz` and `/metrics`. A drain goes on without them if the port is taken,
+/// most likely by the worker that serves the same machine.
+async fn listener(address: SocketAddr, mode: Mode) -> anyhow::Result<Option<TcpListener>> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(why) if mode == Mode::Drain => {
+            warn!(error = %why, "no /healthz, /readyz and /metrics on {address} (worker.admin_listen)");
+            Ok(None)
+        }
+        Err(why) => Err(why).with_context(|| {
+            format!("worker.admin_listen: cannot listen on {address}: choose another address, or port 0 for any that is free")
+        }),
+    }
+}
+
+/// Serves the worker's state as long as the program runs, the time of stopping included.
+fn serve(listener: Option<TcpListener>, health: Health) {
+    let Some(listener) = listener else { return };
+    if let Ok(address) = listener.local_addr() {
+        info!("state on http://{address}: /healthz, /readyz, /metrics");
+    }
+    tokio::spawn(async move {
+        if let Err(why) = serve_admin(listener, health, CancellationToken::new()).await {
+            error!(error = %why, "no more /healthz, /readyz and /metrics");
+        }
+    });
+}
+
+fn text(summary: &Summary) -> String {
+    let Summary {
+        received,
+        attempts,
+        delivered,
+        held,
+        dead_lettered,
+        duration_s,
+    } = summary;
+    format!(
+        "{delivered} delivered, {dead_lettered} dead-lettered, {attempts} attempts, in {duration_s:.1} s ({received} receives, of which {held} went back to the queue to wait)"
+    )
 }
