@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::receiver::{ok, read_request};
 use super::*;
@@ -140,6 +140,27 @@ async fn connections_are_reused() {
         answer(&post, &receiver.url()).await;
     }
     assert_eq!(receiver.accepts(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_receiver_has_closed_while_idle_costs_no_attempt() {
+    let (closed, mut is_closed) = mpsc::channel(1);
+    let receiver = Receiver::handling(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            read_request(&mut stream).await;
+            stream.write_all(&ok(b"thanks")).await.unwrap();
+            drop(stream);
+            closed.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let post = local_post();
+    for n in 1..=20 {
+        assert_eq!(answer(&post, &receiver.url()).await.status, 200);
+        is_closed.recv().await.unwrap();
+        assert_eq!(receiver.accepts(), n);
+    }
 }
 
 #[tokio::test]
