@@ -371,7 +371,8 @@ mod tests {
     #[test]
     fn contradictions_are_refused() {
         use ErrorKind::{InvalidAttributeName, InvalidAttributeValue};
-        let table: [(bool, &[(&str, &str)], ErrorKind); 9] = [
+        type Row<'a> = (bool, &'a [(&'a str, &'a str)], ErrorKind);
+        let table: [Row<'_>; 9] = [
             (
                 true,
                 &[("FifoThroughputLimit", "perMessageGroupId")],

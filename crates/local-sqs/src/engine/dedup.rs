@@ -1,5 +1,6 @@
 //! The deduplication memory: five minutes, kept after the message itself was deleted.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
@@ -50,10 +51,10 @@ impl Dedup {
     /// Remembers an id; an id that is remembered already keeps its original and its expiry.
     pub(super) fn remember(&mut self, group: &str, id: &str, original: Original, now: UnixMs) {
         let key = self.fingerprint(group, id);
-        if !self.seen.contains_key(&key) {
-            self.seen.insert(key, original);
-            self.expiries
-                .push_back((now + DEDUPLICATION_INTERVAL_MS, key));
+        if let Entry::Vacant(entry) = self.seen.entry(key) {
+            entry.insert(original);
+            let expiry = now + DEDUPLICATION_INTERVAL_MS;
+            self.expiries.push_back((expiry, key));
         }
     }
 

@@ -1,8 +1,13 @@
 //! Redrive policies: where a queue sends messages received too often, and which queues may send them here.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::error::SqsError;
+use super::message::Message;
+use super::queue::Queue;
+use super::{Engine, UnixMs, attributes::QueueAttributes, name_of};
 
 /// `RedrivePolicy` of a source queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +107,83 @@ impl RedriveAllowPolicy {
             Permission::ByQueue(arns) => arns.iter().any(|arn| arn == source_arn),
         }
     }
+}
+
+impl Engine {
+    /// Name of the dead-letter queue and the number of receives, while that queue exists.
+    pub(super) fn redrive_target(&self, queue: &Queue) -> Option<(String, u32)> {
+        let policy = queue.attributes.redrive.as_ref()?;
+        let target = self.queues.get(name_of(&policy.target_arn))?;
+        Some((target.name.clone(), policy.max_receive_count))
+    }
+
+    /// Puts messages into a dead-letter queue: id and receive count stay; on a FIFO queue the deduplication id becomes
+    /// the message id and the age starts anew (D, V).
+    pub(super) fn bury(
+        &mut self,
+        target: &str,
+        source_arn: &Arc<str>,
+        dead: Vec<Message>,
+        now: UnixMs,
+    ) -> Result<(), SqsError> {
+        self.on_queue(target, now, |queue, numbers| {
+            for mut message in dead {
+                if queue.attributes.fifo {
+                    message.deduplication_id = Some(message.id.to_string().into());
+                    message.enqueued_at = now;
+                }
+                message.dead_letter_source = Some(source_arn.clone());
+                queue.accept(message, numbers, now);
+            }
+            Ok(())
+        })
+    }
+
+    /// Checks that the dead-letter queue exists, is of the same kind, is another queue and takes messages from this one.
+    pub(super) fn check_redrive(
+        &self,
+        source_arn: &str,
+        attributes: &QueueAttributes,
+    ) -> Result<(), SqsError> {
+        let Some(policy) = &attributes.redrive else {
+            return Ok(());
+        };
+        let refuse = |reason| {
+            Err(SqsError::invalid_value(
+                &policy.text,
+                "RedrivePolicy",
+                reason,
+            ))
+        };
+        let Some(target) = self
+            .queues
+            .get(name_of(&policy.target_arn))
+            .filter(|q| *q.arn == *policy.target_arn)
+        else {
+            return refuse("Dead letter target does not exist.");
+        };
+        if *target.arn == *source_arn {
+            return refuse("A queue cannot be its own dead-letter queue.");
+        }
+        if target.attributes.fifo != attributes.fifo {
+            return refuse("Dead-letter queue must be same type of queue as the source.");
+        }
+        match &target.attributes.redrive_allow {
+            Some(allow) if !allow.allows(source_arn) => {
+                refuse("Dead-letter queue does not allow this source queue.")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the redrive policy of the queue names this dead-letter queue.
+pub(super) fn sends_dead_letters_to(queue: &Queue, arn: &str) -> bool {
+    queue
+        .attributes
+        .redrive
+        .as_ref()
+        .is_some_and(|policy| policy.target_arn == arn)
 }
 
 fn object(text: &str) -> Option<serde_json::Map<String, Value>> {

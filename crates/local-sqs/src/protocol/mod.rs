@@ -3,7 +3,10 @@
 //! repeat or delay requests and answers as it likes.
 
 mod actions;
+mod messages;
+mod move_tasks;
 mod query;
+mod queues;
 mod receive;
 mod shapes;
 

@@ -63,7 +63,9 @@ pub fn read_query(path: &str, form: &[u8]) -> Result<(String, Vec<u8>), SqsError
                 let list = request
                     .entry(*member)
                     .or_insert_with(|| Value::Array(Vec::new()));
-                list.as_array_mut().map(|list| list.push(value.into()));
+                if let Value::Array(list) = list {
+                    list.push(value.into());
+                }
             }
             [map, number, part]
                 if let Some((_, key, member)) = MAPS.iter().find(|(name, ..)| *name == map) =>
