@@ -15,6 +15,8 @@ mod reader;
 mod retry;
 pub mod secret;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod values;
 mod worker;
@@ -28,8 +30,7 @@ pub use worker::WorkerConfig;
 
 use reader::Reader;
 
-/// Everything the worker needs.
-#[derive(Debug)]
+/// Everything the worker needs. Not `Debug`: a callback's URL may hold a token.
 pub struct WorkConfig {
     /// The source queue and the internal queue.
     pub queues: QueuePair,

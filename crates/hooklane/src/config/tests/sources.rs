@@ -1,0 +1,401 @@
+//! Where values come from, that everything is told at once, and that no secret is ever told.
+
+use std::time::Duration;
+
+use delivery::Authentication;
+
+use super::*;
+
+#[test]
+fn all_mistakes_are_told_at_once_each_with_its_line() {
+    let text = r#"
+environment = "production"
+colour = "blue"
+
+[queue]
+url = "https://sqs.example/1/events.fifo"
+
+[callback.production]
+url = "http://hooks.example.com/"
+shared_secret = "hunter2"
+
+[retry]
+delay = ["0s"]
+accept = [500]
+
+[worker]
+max_in_flight = 0
+"#;
+    let problems = problems(text, &[("HOOKLANE_WORKER__LEDGR", "sqlite:x")]);
+    let begin_and_end = [
+        ("colour: unknown key", "(hooklane.toml:3)"),
+        (
+            "retry.delay: unknown key: did you mean retry.delays?",
+            "(hooklane.toml:13)",
+        ),
+        (
+            "HOOKLANE_WORKER__LEDGR: unknown key: did you mean HOOKLANE_WORKER__LEDGER?",
+            "",
+        ),
+        (
+            "queue.dead_letter_url: missing: set it in ",
+            "or as HOOKLANE_QUEUE__DEAD_LETTER_URL",
+        ),
+        ("callback.production.url: plain http", "(hooklane.toml:9)"),
+        (
+            "callback.production.shared_secret: a secret is named here",
+            "(hooklane.toml:10)",
+        ),
+        ("retry.accept: 500", "(hooklane.toml:14)"),
+        ("worker.max_in_flight: 0", "(hooklane.toml:17)"),
+    ];
+    assert_eq!(problems.len(), begin_and_end.len(), "{problems:#?}");
+    for (problem, (begin, end)) in problems.iter().zip(begin_and_end) {
+        assert!(
+            problem.starts_with(begin) && problem.ends_with(end),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_environment_does_not_hide_what_else_is_wrong_with_the_callbacks() {
+    let text =
+        GOOD.replace("https://hooks", "http://hooks") + "[callback.non_production]\nurl = \"x\"\n";
+    let problems = problems(&text, &[("HOOKLANE_ENVIRONMENT", "prod")]);
+    let keys = problems
+        .iter()
+        .map(|problem| problem.split(": ").next().unwrap_or_default());
+    assert_eq!(
+        keys.collect::<Vec<_>>(),
+        [
+            "environment",
+            "callback.production.url",
+            "callback.non_production.url"
+        ]
+    );
+}
+
+#[test]
+fn every_syntax_error_has_its_line_and_quotes_nothing() {
+    let place = Place::with("[queue]\nurl = \"hunter2\nx = = 1\n[queue]\n");
+    let invalid = place.load(&[]).err().expect("no TOML").to_string();
+    assert!(invalid.contains("hooklane.toml:2: not TOML: "), "{invalid}");
+    assert!(invalid.contains("hooklane.toml:3: not TOML: "), "{invalid}");
+    assert!(!invalid.contains("hunter2"), "{invalid}");
+}
+
+#[test]
+fn a_file_that_was_asked_for_must_be_there_and_the_default_need_not() {
+    let missing = Path::new("/nonexistent/hooklane.toml");
+    let told = Source::load(Some(missing), Environment::default())
+        .err()
+        .expect("absent")
+        .to_string();
+    assert!(
+        told.starts_with("/nonexistent/hooklane.toml: cannot be read"),
+        "{told}"
+    );
+    let named = [("HOOKLANE_CONFIG", "/nonexistent/other.toml")]
+        .into_iter()
+        .collect();
+    let told = Source::load(None, named).err().expect("absent").to_string();
+    assert!(
+        told.starts_with("/nonexistent/other.toml: cannot be read"),
+        "{told}"
+    );
+    // The tests run where there is no hooklane.toml.
+    let url = "https://sqs.example/1/events.fifo";
+    let source = Source::load(None, [("HOOKLANE_QUEUE__URL", url)].into_iter().collect())
+        .expect("none is needed");
+    assert_eq!(queue_url(&source).as_deref(), Ok(url));
+}
+
+#[test]
+fn files_that_are_no_text_are_refused() {
+    let place = Place::with("");
+    place.write("hooklane.toml", b"environment = \"\xff\"");
+    assert!(
+        place
+            .load(&[])
+            .err()
+            .expect("not UTF-8")
+            .to_string()
+            .contains("it is not UTF-8")
+    );
+    place.write("hooklane.toml", &vec![b'#'; 1024 * 1024 + 1]);
+    assert!(
+        place
+            .load(&[])
+            .err()
+            .expect("too large")
+            .to_string()
+            .contains("larger than 1 MiB")
+    );
+    let directory = Source::load(Some(place.directory.path()), Environment::default());
+    assert!(
+        directory
+            .err()
+            .expect("a directory")
+            .to_string()
+            .contains("cannot be read")
+    );
+}
+
+#[test]
+fn variables_lie_over_the_file_with_toml_values_and_plain_texts() {
+    let config = Place::with(GOOD)
+        .work(&[
+            ("HOOKLANE_RETRY__DELAYS", "[\"1s\", \"2s\"]"),
+            ("HOOKLANE_RETRY__TIMEOUT", "5s"),
+            ("HOOKLANE_WORKER__MAX_IN_FLIGHT", "7"),
+            ("HOOKLANE_WORKER__VISIBILITY_TIMEOUT", "\"1m\""),
+            ("HOOKLANE_ENDPOINT__ALLOW_HTTP", "true"),
+            (
+                "HOOKLANE_ENDPOINT__ALLOW_NETWORKS",
+                "[\"127.0.0.1\", \"10.1.2.3/8\"]",
+            ),
+            (
+                "HOOKLANE_CALLBACK__PRODUCTION__EVENTS__talent_created",
+                "http://a.example/t",
+            ),
+            (
+                "HOOKLANE_CALLBACK__PRODUCTION__EVENTS__talentDeleted",
+                "http://a.example/d",
+            ),
+            (
+                "HOOKLANE_CALLBACK__PRODUCTION__EVENTS__JOB",
+                "http://a.example/j",
+            ),
+        ])
+        .expect("valid");
+    let settings = config.schedule.settings();
+    assert_eq!(settings.delays, [1, 2].map(Duration::from_secs));
+    assert_eq!(settings.timeout, Duration::from_secs(5));
+    assert_eq!(config.worker.max_in_flight, 7);
+    assert_eq!(config.worker.visibility_timeout, Duration::from_secs(60));
+    let networks = config
+        .endpoint
+        .allow_networks
+        .iter()
+        .map(ToString::to_string);
+    assert_eq!(networks.collect::<Vec<_>>(), ["127.0.0.1/32", "10.0.0.0/8"]);
+    let events = config.callback.events.keys().map(String::as_str);
+    assert_eq!(
+        events.collect::<Vec<_>>(),
+        ["job", "talentDeleted", "talent_created"]
+    );
+}
+
+#[test]
+fn variables_that_are_not_utf8_or_set_no_key_are_told_and_ours_that_set_none_are_not() {
+    use std::os::unix::ffi::OsStringExt;
+    let place = Place::with(GOOD);
+    let not_text = std::ffi::OsString::from_vec(vec![0xff]);
+    let variables = [
+        ("WORKN_SECRET".into(), SECRET.into()),
+        ("HOOKLANE_LOG".into(), "debug".into()),
+        ("HOOKLANE_CONFIG".into(), place.path().into_os_string()),
+        ("HOOKLANE_QUEUE__URL".into(), not_text),
+        ("HOOKLANE_COLOUR".into(), "blue".into()),
+    ];
+    let variables: [(std::ffi::OsString, std::ffi::OsString); 5] = variables;
+    let source = Source::load(None, variables.into_iter().collect()).expect("readable");
+    let problems = told(work(&source), place.directory.path());
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert!(
+        problems[0].starts_with("HOOKLANE_QUEUE__URL: not UTF-8"),
+        "{problems:#?}"
+    );
+    assert!(
+        problems[1].starts_with("HOOKLANE_COLOUR: unknown key: there are environment, queue,"),
+        "{problems:#?}"
+    );
+}
+
+#[test]
+fn a_variable_that_a_secret_is_taken_from_sets_no_key() {
+    let text = GOOD.replace("env:WORKN_SECRET", "env:HOOKLANE_WORKN");
+    let config = Place::with(&text)
+        .work(&[("HOOKLANE_WORKN", "s3")])
+        .expect("valid");
+    assert!(matches!(
+        config.callback.authentication,
+        Authentication::Signed { .. }
+    ));
+}
+
+#[test]
+fn secrets_come_from_files_beside_the_configuration_without_their_line_ending() {
+    let place = Place::with(&GOOD.replace(
+        "\"env:WORKN_SECRET\"",
+        "[\"file:new\", \"env:WORKN_SECRET\"]",
+    ));
+    for (written, secret) in [
+        ("s 1", "s 1"),
+        ("s1\n", "s1"),
+        ("s1\r\n", "s1"),
+        ("s1\n\n", "s1\n"),
+    ] {
+        place.write("new", written.as_bytes());
+        let config = place.work(&[]).expect("valid");
+        let Authentication::Signed { secrets, .. } = &config.callback.authentication else {
+            panic!("not signed");
+        };
+        let exposed = secrets.iter().map(delivery::Secret::expose);
+        assert_eq!(exposed.collect::<Vec<_>>(), [secret, SECRET]);
+    }
+    for (written, said) in [
+        (b"".to_vec(), "file:new is empty"),
+        (b"\n".to_vec(), "file:new is empty"),
+        (b"\xff".to_vec(), "file:new is not UTF-8"),
+        (vec![b'x'; 100_000], "file:new is longer than 8192 bytes"),
+    ] {
+        place.write("new", &written);
+        let problems = told(place.work(&[]), place.directory.path());
+        assert!(
+            problems.len() == 1 && problems[0].contains(said),
+            "{problems:?}"
+        );
+    }
+    assert!(problems(&GOOD, &[("WORKN_SECRET", "")])[0].contains("env:WORKN_SECRET is empty"));
+}
+
+#[test]
+fn each_command_asks_for_its_part_only() {
+    let only_dead = "[queue]\ndead_letter_url = \"https://sqs.example/1/internal.fifo\"\n[retry]\ntimeout = 5\n";
+    let source = Place::with(only_dead).load(&[]).expect("readable");
+    assert_eq!(
+        dead_letter_url(&source).as_deref(),
+        Ok("https://sqs.example/1/internal.fifo")
+    );
+    let missing = queue_url(&source).expect_err("no source queue").to_string();
+    assert!(
+        missing.starts_with("queue.url: missing: set it in "),
+        "{missing}"
+    );
+    assert!(queue_pair(&source).is_err());
+}
+
+#[test]
+fn the_environment_chooses_the_callback_and_the_other_needs_no_secret_at_hand() {
+    let staging = "\n[callback.non_production]\nurl = \"https://staging.example/\"\napi_key = \"env:STAGING_KEY\"\n";
+    let place = Place::with(&(GOOD.to_owned() + staging));
+    let config = place.work(&[]).expect("valid");
+    assert_eq!(
+        config.callback.url.expect("one").host_str(),
+        Some("hooks.example.com")
+    );
+    assert!(check(place.load(&[]).as_ref()).valid);
+
+    let variables = [
+        ("HOOKLANE_ENVIRONMENT", "non-production"),
+        ("STAGING_KEY", "k1"),
+    ];
+    let config = place.work(&variables).expect("valid");
+    assert_eq!(
+        config.callback.url.expect("one").host_str(),
+        Some("staging.example")
+    );
+    assert!(matches!(
+        config.callback.authentication,
+        Authentication::ApiKey { .. }
+    ));
+}
+
+#[test]
+fn profiles_are_changed_key_by_key() {
+    let place = Place::with(GOOD);
+    let avaza = [
+        ("HOOKLANE_RETRY__PROFILE", "avaza"),
+        ("HOOKLANE_RETRY__RETRY_AFTER", "lengthen"),
+    ];
+    let config = place.work(&avaza).expect("valid");
+    let settings = config.schedule.settings();
+    assert_eq!(
+        (settings.delays.len(), settings.accept.as_slice()),
+        (13, &[200][..])
+    );
+    let max = Duration::from_secs(15 * 60);
+    assert_eq!(settings.retry_after, delivery::RetryAfter::Lengthen { max });
+    let none = place
+        .work(&[("HOOKLANE_RETRY__DELAYS", "[]")])
+        .expect("valid");
+    assert_eq!(none.schedule.attempts(), 1);
+}
+
+#[test]
+fn the_ledger_lies_beside_the_configuration() {
+    let place = Place::with(GOOD);
+    let config = place.work(&[]).expect("valid");
+    assert_eq!(
+        config.worker.ledger,
+        store::LedgerSpec::Sqlite(place.directory.path().join("hooklane.db"))
+    );
+    let odd = place
+        .work(&[("HOOKLANE_WORKER__LEDGER", "sqlite::memory:")])
+        .expect("a file of that name");
+    assert_eq!(
+        odd.worker.ledger,
+        store::LedgerSpec::Sqlite(place.directory.path().join(":memory:"))
+    );
+}
+
+#[test]
+fn no_secret_is_shown_by_a_check_an_error_or_debug() {
+    let text = GOOD.replace("/workn\"", "/workn?token=hunter2-token\"")
+        + "\n[callback.non_production]\nurl = \"https://a:hunter2-b@c.example/\"\napi_key = \"hunter2-key\"\n";
+    let place = Place::with(&text);
+    let source = place.load(&[("WORKN_SECRET", "hunter2")]);
+    let report = check(source.as_ref());
+    let config = place.work(&[]).expect("valid").callback.authentication;
+    let shown = [
+        serde_json::to_string(&report).expect("serializable"),
+        format!("{report:?} {}", report.text),
+        format!("{config:?}"),
+    ];
+    for shown in shown {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    assert!(!report.valid);
+    assert!(
+        report.text.contains("shared_secret = \"env:WORKN_SECRET\""),
+        "{}",
+        report.text
+    );
+    assert!(
+        report
+            .text
+            .contains("https://hooks.example.com/workn?token=***"),
+        "{}",
+        report.text
+    );
+}
+
+#[test]
+fn a_check_shows_every_value_in_use_with_its_place() {
+    let place = Place::with(GOOD);
+    let report = check(place.load(&[("HOOKLANE_RETRY__TIMEOUT", "5s")]).as_ref());
+    assert!(report.valid, "{:?}", report.problems);
+    for (line, source) in [
+        ("environment = \"production\"", "# default"),
+        ("timeout = \"5s\"", "# HOOKLANE_RETRY__TIMEOUT"),
+        ("max_in_flight = 256", "# default"),
+        (
+            "url = \"https://hooks.example.com/workn\"",
+            "hooklane.toml:7",
+        ),
+    ] {
+        let shown = report.text.lines().find(|shown| shown.starts_with(line));
+        assert!(
+            shown.is_some_and(|shown| shown.ends_with(source)),
+            "{line}: {}",
+            report.text
+        );
+    }
+    let again = report
+        .text
+        .parse::<toml::Table>()
+        .expect("what is shown is TOML");
+    assert_eq!(again, report.config);
+}
