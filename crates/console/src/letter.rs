@@ -1,0 +1,175 @@
+//! One dead letter: the message as it lies in the internal queue, and what it says of itself.
+
+use delivery::{Attempt, DEAD_LETTER, DeadLetter, REPLAY, Reason, Replay};
+use event::{Event, Timestamp};
+use queue::Received;
+
+/// A dead letter, read. Whatever its attributes hold, it is shown: nothing is lost by being malformed.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// The message, held by the scan.
+    pub message: Received,
+    /// How it came here.
+    pub fate: Fate,
+}
+
+/// How an event came to the internal queue.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// The worker sent it, with its record.
+    Recorded(DeadLetter),
+    /// The native redrive moved it: no reason, no attempts. A replayed one still carries its earlier lives.
+    Backstop(Option<Replay>),
+    /// It has no record that can be read; why.
+    Unreadable(String),
+}
+
+impl Letter {
+    /// Reads what a message says of itself.
+    pub fn read(message: Received) -> Self {
+        let fate = match message.attributes.get(DEAD_LETTER) {
+            Some(attribute) => match attribute.as_str().map(DeadLetter::parse) {
+                Some(Ok(record)) => Fate::Recorded(record),
+                Some(Err(error)) => {
+                    Fate::Unreadable(format!("{DEAD_LETTER} cannot be read: {error}"))
+                }
+                None => Fate::Unreadable(format!("{DEAD_LETTER} is not text")),
+            },
+            None if is_own_group(&message) => Fate::Unreadable(
+                "it was sent without its record: its body left no room for one".to_owned(),
+            ),
+            None => Fate::Backstop(replay(&message)),
+        };
+        Self { message, fate }
+    }
+
+    /// The event's first MessageId, under which people know it.
+    pub fn id(&self) -> &str {
+        match &self.fate {
+            Fate::Recorded(record) => &record.origin.message_id,
+            Fate::Backstop(Some(replay)) => &replay.origin.message_id,
+            // The native redrive keeps the MessageId.
+            Fate::Backstop(None) | Fate::Unreadable(_) => &self.message.message_id,
+        }
+    }
+
+    /// Says whether this is the letter somebody asks for, by the event's first MessageId or the present one.
+    pub fn is(&self, id: &str) -> bool {
+        [self.id(), &self.message.message_id].contains(&id)
+    }
+
+    /// Why it is here.
+    pub fn reason(&self) -> Reason {
+        match &self.fate {
+            Fate::Recorded(record) => record.reason,
+            Fate::Backstop(_) => Reason::ReceiveCountExceeded,
+            Fate::Unreadable(_) => Reason::Other,
+        }
+    }
+
+    /// What is wrong with the letter itself.
+    pub fn problem(&self) -> Option<&str> {
+        match &self.fate {
+            Fate::Unreadable(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// The message group of the event in its source queue.
+    pub fn group(&self) -> Option<&str> {
+        match &self.fate {
+            Fate::Recorded(record) => record.origin.group.as_deref(),
+            Fate::Backstop(Some(replay)) => replay.origin.group.as_deref(),
+            Fate::Backstop(None) | Fate::Unreadable(_) => self.message.group.as_deref(),
+        }
+    }
+
+    /// The group that the native redrive left it in, where SQS shows only the first ten.
+    pub fn shared_group(&self) -> Option<&str> {
+        match &self.fate {
+            Fate::Backstop(_) => self.message.group.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The attempts of all its lives that are still on record, oldest first.
+    pub fn attempts(&self) -> &[Attempt] {
+        match &self.fate {
+            Fate::Recorded(record) => &record.attempts,
+            Fate::Backstop(Some(replay)) => &replay.attempts,
+            Fate::Backstop(None) | Fate::Unreadable(_) => &[],
+        }
+    }
+
+    /// How many attempts there were. Each carries its number, so those that were trimmed from a life count too.
+    pub fn attempts_made(&self) -> u32 {
+        let attempts = self.attempts();
+        let last_of_life = attempts.iter().enumerate().filter(|(at, attempt)| {
+            let next = attempts.get(at + 1);
+            next.is_none_or(|next| next.life != attempt.life)
+        });
+        last_of_life.map(|(_, attempt)| attempt.n).sum()
+    }
+
+    /// When the event was first sent. Unknown if the native redrive moved it within FIFO queues: that starts
+    /// its time anew.
+    pub fn sent_at(&self) -> Option<Timestamp> {
+        match &self.fate {
+            Fate::Recorded(record) => Some(record.origin.sent_at),
+            Fate::Backstop(Some(replay)) => Some(replay.origin.sent_at),
+            Fate::Backstop(None) if self.message.group.is_none() => Some(self.message.sent_at),
+            Fate::Backstop(None) | Fate::Unreadable(_) => None,
+        }
+    }
+
+    /// When it was set aside. Unknown if the native redrive moved it within standard queues.
+    pub fn dead_at(&self) -> Option<Timestamp> {
+        match &self.fate {
+            Fate::Recorded(record) => Some(record.dead_at),
+            Fate::Backstop(_) if self.message.group.is_none() => None,
+            Fate::Backstop(_) | Fate::Unreadable(_) => Some(self.message.sent_at),
+        }
+    }
+
+    /// The place in the order of people: by time of death, then as they were sent.
+    pub(crate) fn order(&self) -> (Timestamp, String) {
+        let at = self.dead_at().unwrap_or(self.message.sent_at);
+        let sequence_number = match &self.fate {
+            Fate::Recorded(record) => record.origin.sequence_number.clone(),
+            _ => self.message.sequence_number.clone(),
+        };
+        (at, sequence_number.unwrap_or_default())
+    }
+
+    /// The event's own id, if the body has one.
+    pub fn msg_id(&self) -> Option<String> {
+        let event = Event::parse(&self.message.body).ok()?;
+        event.msg_id().map(str::to_owned)
+    }
+
+    /// The event's name.
+    pub fn event(&self) -> Option<&str> {
+        self.message.text_attribute("event")
+    }
+
+    /// Where it was to go.
+    pub fn callback(&self) -> Option<&str> {
+        match &self.fate {
+            Fate::Recorded(record) => record.callback.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// A group of one that the worker made: it ends in the deduplication id the worker gave.
+fn is_own_group(message: &Received) -> bool {
+    let stem = match (&message.group, &message.deduplication_id) {
+        (Some(group), Some(id)) => group.strip_suffix(id.as_str()),
+        _ => None,
+    };
+    stem.is_some_and(|stem| stem.ends_with('#'))
+}
+
+fn replay(message: &Received) -> Option<Replay> {
+    Replay::parse(message.text_attribute(REPLAY)?).ok()
+}

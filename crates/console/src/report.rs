@@ -1,0 +1,227 @@
+//! How a scan ended, and what it cannot have seen.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use queue::{Counts, QueueError};
+
+/// The most group names in a note.
+const NAMED: usize = 3;
+
+/// Why a scan ended.
+#[derive(Debug, Clone)]
+pub enum End {
+    /// Nothing more came.
+    Empty,
+    /// What was looked for was found.
+    Found,
+    /// It received as many messages as it may.
+    Full,
+    /// It was told to stop.
+    Stopped,
+    /// SQS failed.
+    Failed(QueueError),
+}
+
+/// What came of a scan.
+#[derive(Debug)]
+pub struct Report {
+    /// Letters shown.
+    pub seen: usize,
+    /// What the queue said it holds, before.
+    pub counts: Counts,
+    /// Groups in which the native redrive left letters: SQS shows only the first ten of each.
+    pub shared_groups: BTreeSet<String>,
+    /// Why it ended.
+    pub end: End,
+    /// When what was not given back comes back by itself, at the latest.
+    pub lease: Duration,
+    /// Messages that could not be given back.
+    pub kept: usize,
+}
+
+/// Letters that were counted but not seen, by what explains them best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Missing {
+    /// Somebody else held them when the scan began.
+    pub elsewhere: u64,
+    /// The queue's delay held them.
+    pub delayed: u64,
+    /// They were visible by the count, and did not come.
+    pub behind: u64,
+}
+
+impl Report {
+    /// What the queue counted and the scan did not see. SQS's counts are approximate.
+    pub fn missing(&self) -> Missing {
+        let missing = self.counts.total().saturating_sub(self.seen as u64);
+        let elsewhere = missing.min(self.counts.not_visible);
+        let delayed = (missing - elsewhere).min(self.counts.delayed);
+        Missing {
+            elsewhere,
+            delayed,
+            behind: missing - elsewhere - delayed,
+        }
+    }
+
+    /// Says whether the scan ran to its end and saw all that the queue counted.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.end, End::Empty) && self.missing() == Missing::default()
+    }
+
+    /// What a person must know of the scan, a sentence each; nothing if it was complete or found what it
+    /// looked for.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = match &self.end {
+            End::Found => vec![],
+            End::Empty => self.notes_on_missing(),
+            End::Full => vec![self.broken_off("it holds as many messages as a scan may")],
+            End::Stopped => vec![self.broken_off("it was stopped")],
+            End::Failed(error) => vec![self.broken_off(&error.to_string())],
+        };
+        if self.kept > 0 {
+            notes.push(format!(
+                "{} could not be given back: hidden for up to {} s, then visible again by themselves",
+                messages(self.kept as u64),
+                self.lease.as_secs()
+            ));
+        }
+        notes
+    }
+
+    fn broken_off(&self, why: &str) -> String {
+        let of = self.counts.total().max(self.seen as u64);
+        format!("incomplete, {} of about {of} seen: {why}", self.seen)
+    }
+
+    fn notes_on_missing(&self) -> Vec<String> {
+        let missing = self.missing();
+        let mut notes = Vec::new();
+        if missing.elsewhere > 0 {
+            notes.push(format!(
+                "incomplete: {} not seen, in the hands of somebody else who looks at the queue or did so a \
+                 moment ago; look again in a few minutes",
+                messages(missing.elsewhere)
+            ));
+        }
+        if missing.delayed > 0 {
+            notes.push(format!(
+                "incomplete: {} not seen, held back by the queue's delay",
+                messages(missing.delayed)
+            ));
+        }
+        if missing.behind > 0 {
+            notes.push(format!(
+                "incomplete: {} {}",
+                messages(missing.behind),
+                self.why_behind()
+            ));
+        }
+        notes
+    }
+
+    fn why_behind(&self) -> String {
+        if self.shared_groups.is_empty() {
+            return "not seen; SQS's counts are approximate, look again".to_owned();
+        }
+        let named: Vec<_> = self
+            .shared_groups
+            .iter()
+            .take(NAMED)
+            .map(String::as_str)
+            .collect();
+        let more = match self.shared_groups.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!(
+            "hidden: SQS shows only the first ten of a group, and the native redrive left its letters in the \
+             groups of their events ({}{more})",
+            named.join(", ")
+        )
+    }
+}
+
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(end: End, seen: usize, visible: u64, not_visible: u64) -> Report {
+        Report {
+            seen,
+            counts: Counts {
+                visible,
+                not_visible,
+                delayed: 0,
+            },
+            shared_groups: BTreeSet::new(),
+            end,
+            lease: Duration::from_secs(300),
+            kept: 0,
+        }
+    }
+
+    #[test]
+    fn a_scan_that_saw_all_that_was_counted_needs_no_note() {
+        for seen in [7, 9] {
+            let report = report(End::Empty, seen, 7, 0);
+            assert!(report.is_complete());
+            assert!(report.notes().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_others_held_is_told_from_what_did_not_come() {
+        let report = report(End::Empty, 5, 9, 3);
+        let missing = Missing {
+            elsewhere: 3,
+            delayed: 0,
+            behind: 4,
+        };
+        assert_eq!(report.missing(), missing);
+        assert!(!report.is_complete());
+        let notes = report.notes();
+        assert!(
+            notes[0].starts_with("incomplete: 3 messages not seen, in the hands of"),
+            "{notes:?}"
+        );
+        assert!(
+            notes[1].starts_with("incomplete: 4 messages not seen; SQS's counts"),
+            "{notes:?}"
+        );
+    }
+
+    #[test]
+    fn groups_that_hide_letters_are_named_but_not_all_of_many() {
+        let mut report = report(End::Empty, 50, 60, 0);
+        report.shared_groups = (1..=5).map(|n| format!("EventSetup_{n}")).collect();
+        let note = report.notes().remove(0);
+        assert!(note.starts_with("incomplete: 10 messages hidden"), "{note}");
+        assert!(
+            note.ends_with("(EventSetup_1, EventSetup_2, EventSetup_3 and 2 more)"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn a_scan_that_was_broken_off_says_so_and_one_that_found_its_letter_does_not() {
+        let notes = report(End::Stopped, 5, 300, 0).notes();
+        assert_eq!(notes, ["incomplete, 5 of about 300 seen: it was stopped"]);
+        assert!(report(End::Found, 5, 300, 0).notes().is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_given_back_is_told_with_when_it_comes_back() {
+        let mut report = report(End::Found, 5, 5, 0);
+        report.kept = 1;
+        let note = "1 message could not be given back: hidden for up to 300 s, then visible again by themselves";
+        assert_eq!(report.notes(), [note]);
+    }
+}
