@@ -221,8 +221,10 @@ impl Sqlite {
         )
     }
 
-    /// Writes the header again as it is: a write like any other, down to the disk.
+    /// Writes the header again as it is, a write like any other, down to the disk; and looks whether the
+    /// table can be changed, changing nothing.
     pub(crate) fn check(&mut self) -> Result<(), LedgerError> {
+        self.execute("DELETE FROM attempts WHERE queue IS NULL", [])?;
         let written = self.connection.pragma_update(None, "user_version", FORMAT);
         written.map_err(|e| self.error(e))
     }

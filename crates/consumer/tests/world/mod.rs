@@ -7,6 +7,8 @@
     reason = "each test file uses its part of the world"
 )]
 
+pub mod faults;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,0 +1,112 @@
+//! A network between the SDK and `local-sqs` that does what a test says to single calls.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+
+/// One call on its way to SQS.
+pub struct Call {
+    pub action: String,
+    pub body: String,
+}
+
+impl Call {
+    /// Whether the call goes to the internal queue.
+    pub fn is_to_the_internal_queue(&self) -> bool {
+        self.body.contains("events-internal.fifo")
+    }
+}
+
+/// What happens to a call.
+pub enum Fault {
+    /// Nothing: it passes.
+    None,
+    /// SQS answers 503 and does nothing.
+    Unavailable,
+    /// SQS does it, and the answer is lost.
+    AnswerLost,
+}
+
+type Decide = dyn Fn(&Call) -> Fault + Send + Sync;
+
+#[derive(Clone)]
+struct Network {
+    inner: SharedHttpClient,
+    decide: Arc<Decide>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+/// Puts a network with faults before `inner`.
+pub fn with_faults(
+    inner: SharedHttpClient,
+    decide: impl Fn(&Call) -> Fault + Send + Sync + 'static,
+) -> SharedHttpClient {
+    SharedHttpClient::new(Network {
+        inner,
+        decide: Arc::new(decide),
+    })
+}
+
+impl HttpClient for Network {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Line {
+            inner: self.inner.http_connector(settings, components),
+            decide: self.decide.clone(),
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Line {
+    inner: SharedHttpConnector,
+    decide: Arc<Decide>,
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Line")
+    }
+}
+
+impl HttpConnector for Line {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let call = Call {
+            action: target.rsplit('.').next().unwrap_or_default().to_owned(),
+            body: String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned(),
+        };
+        let fault = (self.decide)(&call);
+        let answer = self.inner.clone();
+        HttpConnectorFuture::new(async move {
+            match fault {
+                Fault::None => answer.call(request).await,
+                Fault::Unavailable => {
+                    let status = StatusCode::try_from(503).expect("a status");
+                    Ok(HttpResponse::new(status, SdkBody::from("{}")))
+                }
+                Fault::AnswerLost => {
+                    answer.call(request).await?;
+                    Err(ConnectorError::io("the connection broke".into()))
+                }
+            }
+        })
+    }
+}
