@@ -1,0 +1,27 @@
+# The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust.
+
+.PHONY: demo test lint format docs check e2e conformance bench clean
+
+# The main job on this machine, in one process: see README.md.
+demo:
+	cargo run --release --quiet --package hooklane -- demo $(ARGS)
+
+# All tests.
+test:
+	cargo test --workspace --quiet
+
+# Formatting, and clippy with warnings as errors.
+lint:
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+
+# Formats everything.
+format:
+	cargo fmt --all
+
+# The documentation of every crate, with warnings as errors.
+docs:
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+
+# What CI checks.
+check: lint docs test
