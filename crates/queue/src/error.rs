@@ -216,7 +216,9 @@ fn kind_of(code: &str, message: &str) -> EntryErrorKind {
         | "KmsThrottled"
         | "RequestLimitExceeded"
         | "TooManyRequestsException"
-        | "SlowDown" => EntryErrorKind::Throttled,
+        | "SlowDown"
+        // A queue that holds all it may: `local-sqs` at its limits, SQS with too many messages in flight.
+        | "OverLimit" => EntryErrorKind::Throttled,
         "InternalError"
         | "InternalFailure"
         | "ServiceUnavailable"
