@@ -1,10 +1,11 @@
 //! Open while the ledger and the internal queue are there. Closed, the worker receives nothing, is not
 //! ready, and gives back what it holds with a visibility that grows (DESIGN section 3, "Giving back").
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::{error, info};
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(5);
@@ -13,14 +14,30 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Gate {
     open: watch::Sender<bool>,
-    backoff: Mutex<Duration>,
+    pace: Mutex<Pace>,
+}
+
+/// How long what is given back stays hidden, and how long until the next look.
+#[derive(Debug)]
+struct Pace {
+    backoff: Duration,
+    reopened: Option<Instant>,
+}
+
+impl Pace {
+    fn slower(&mut self) {
+        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+    }
 }
 
 impl Gate {
     pub(crate) fn new() -> Self {
         Self {
             open: watch::Sender::new(true),
-            backoff: Mutex::new(FIRST_BACKOFF),
+            pace: Mutex::new(Pace {
+                backoff: FIRST_BACKOFF,
+                reopened: None,
+            }),
         }
     }
 
@@ -41,27 +58,68 @@ impl Gate {
 
     /// Something is down. Said once, when it goes down.
     pub(crate) fn close(&self, what: &str, why: &dyn std::fmt::Display) {
-        if self.open.send_replace(false) {
-            error!(error = %why, "{what} is down: receiving stops, messages in hand are given back, nothing is lost");
+        if !self.open.send_replace(false) {
+            return;
+        }
+        error!(error = %why, "{what} is down: receiving stops, messages in hand are given back, nothing is lost");
+        let mut pace = self.pace();
+        // A look that finds all well does not prove that a write succeeds: what goes down again soon after
+        // is met more slowly, so that nobody's receive count runs up meanwhile.
+        match pace.reopened.take() {
+            Some(reopened) if reopened.elapsed() < 2 * LONGEST_BACKOFF => pace.slower(),
+            _ => pace.backoff = FIRST_BACKOFF,
         }
     }
 
     /// How long what is given back now stays hidden, and how long until the next look.
     pub(crate) fn backoff(&self) -> Duration {
-        *self.backoff.lock().expect("no holder panics")
+        self.pace().backoff
     }
 
     /// It is still down: the next wait is longer.
     pub(crate) fn still_closed(&self) {
-        let mut backoff = self.backoff.lock().expect("no holder panics");
-        *backoff = (*backoff * 2).min(LONGEST_BACKOFF);
+        self.pace().slower();
     }
 
-    /// All is well again.
+    /// All seems well again.
     pub(crate) fn reopen(&self) {
-        *self.backoff.lock().expect("no holder panics") = FIRST_BACKOFF;
+        self.pace().reopened = Some(Instant::now());
         if !self.open.send_replace(true) {
             info!("the ledger and the internal queue are there again: receiving goes on");
         }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().expect("no holder panics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_down_again_soon_after_it_came_back_is_met_more_slowly_up_to_five_minutes() {
+        let gate = Gate::new();
+        let mut backoffs = Vec::new();
+        for _ in 0..8 {
+            gate.close("the internal queue", &"denied");
+            backoffs.push(gate.backoff().as_secs());
+            tokio::time::advance(gate.backoff()).await;
+            gate.reopen();
+        }
+        assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 300, 300]);
+        tokio::time::advance(2 * LONGEST_BACKOFF).await;
+        gate.close("the internal queue", &"denied");
+        assert_eq!(gate.backoff(), FIRST_BACKOFF);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_look_that_finds_it_still_down_doubles_the_wait() {
+        let gate = Gate::new();
+        gate.close("the ledger", &"disk full");
+        gate.still_closed();
+        assert_eq!(gate.backoff(), 2 * FIRST_BACKOFF);
+        assert!(!gate.is_open());
     }
 }

@@ -2,7 +2,7 @@
 //! `/metrics` say.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use queue::QueueError;
@@ -29,15 +29,24 @@ pub struct Health {
 
 #[derive(Debug)]
 struct Receiving {
+    /// When a receive last came back.
     last: Instant,
+    /// Whether the newest answer was a failure.
     failing: bool,
+    /// When a receive last failed, until it is said that they work again.
+    last_failure: Option<Instant>,
 }
+
+/// Failures and successes alternate while SQS throttles: receives "work again" after so long without a
+/// failure, so that the log says one line per change and not one per receive.
+const CALM: Duration = Duration::from_secs(30);
 
 impl Health {
     pub(crate) fn new() -> Self {
         let receiving = Receiving {
             last: Instant::now(),
             failing: false,
+            last_failure: None,
         };
         Self {
             receiving: Arc::new(Mutex::new(receiving)),
@@ -48,17 +57,23 @@ impl Health {
 
     /// A receive came back, with messages or without.
     pub(crate) fn received(&self) {
-        let mut receiving = self.receiving.lock().expect("no holder panics");
+        let mut receiving = self.receiving();
         receiving.last = Instant::now();
-        if std::mem::replace(&mut receiving.failing, false) {
+        receiving.failing = false;
+        if receiving
+            .last_failure
+            .is_some_and(|failure| failure.elapsed() >= CALM)
+        {
+            receiving.last_failure = None;
             info!("receiving from SQS works again");
         }
     }
 
     /// A receive failed.
     pub(crate) fn failed(&self, why: &QueueError) {
-        let mut receiving = self.receiving.lock().expect("no holder panics");
-        if !std::mem::replace(&mut receiving.failing, true) {
+        let mut receiving = self.receiving();
+        receiving.failing = true;
+        if receiving.last_failure.replace(Instant::now()).is_none() {
             error!(error = %why, "receiving from SQS fails; trying again until it works");
         }
     }
@@ -73,8 +88,7 @@ impl Health {
 
     /// Ready: receives succeed, the ledger and the internal queue are there.
     pub fn is_ready(&self) -> bool {
-        let failing = self.receiving.lock().expect("no holder panics").failing;
-        self.gate.is_open() && !failing
+        self.gate.is_open() && !self.receiving().failing
     }
 
     /// The counters in the [Prometheus text format](https://prometheus.io/docs/instrumenting/exposition_formats/).
@@ -135,11 +149,11 @@ impl Health {
     }
 
     fn since_last_receive(&self) -> Duration {
-        self.receiving
-            .lock()
-            .expect("no holder panics")
-            .last
-            .elapsed()
+        self.receiving().last.elapsed()
+    }
+
+    fn receiving(&self) -> MutexGuard<'_, Receiving> {
+        self.receiving.lock().expect("no holder panics")
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::{
-    Attempt, Decision, Lane, Outcome, REPLAY, Reason, Record, RecordState, Replay, RequestFacts,
-    Visit,
+    Attempt, Decision, Hide, Lane, Outcome, REPLAY, Reason, Record, RecordState, Replay,
+    RequestFacts, Visit,
 };
 use event::Event;
 use store::{Key, Seen, WriteError};
@@ -107,7 +107,12 @@ impl<P: Post> LaneRun<'_, P> {
         let hide = match end {
             End::Wait(wait) => self.lane.hide_for(wait),
             End::Down => self.lane.hide_for(self.shared.gate.backoff()),
-            End::GiveBack | End::Lost => self.lane.give_back(),
+            End::GiveBack => self.lane.give_back(),
+            // Its head may be another worker's by now: only what is behind it is given back.
+            End::Lost => Hide {
+                head: None,
+                ..self.lane.give_back()
+            },
         };
         self.lease.apply(hide).await;
     }

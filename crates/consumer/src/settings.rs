@@ -38,8 +38,8 @@ pub struct Summary {
     pub attempts: u64,
     /// Events accepted by the receiver.
     pub delivered: u64,
-    /// Receives that ended without a verdict: the message went back to the queue, to wait for its retry,
-    /// behind one that does, or because the worker stopped.
+    /// Receives that ended otherwise: the message went back to the queue, to wait for its retry, behind one
+    /// that does, or because the worker stopped; or it had been delivered before and was only deleted.
     pub held: u64,
     /// Events moved to the internal queue.
     pub dead_lettered: u64,

@@ -39,26 +39,64 @@ impl<P> Shared<P> {
 /// One lane of a group at a time within this worker. SQS sees to that while leases hold; this covers the
 /// moment in which one ran out and the group came again.
 #[derive(Debug, Default)]
-pub(crate) struct Turns(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+pub(crate) struct Turns(Mutex<Groups>);
 
-/// Swept when it holds this many groups, so that past groups do not pile up.
-const SWEEP_AT: usize = 1_024;
+type Turn = tokio::sync::Mutex<()>;
+
+#[derive(Debug, Default)]
+struct Groups {
+    turns: HashMap<String, Weak<Turn>>,
+    /// Past groups are swept out when there are so many: twice what was left after the last sweep.
+    sweep_at: usize,
+}
+
+/// Not worth a sweep.
+const FEW_GROUPS: usize = 1_024;
 
 impl Turns {
     /// Waits for the group's turn, which lasts until the guard is dropped.
     pub(crate) async fn take(&self, group: &str) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.0.lock().expect("no holder panics");
-            if turns.len() >= SWEEP_AT {
-                turns.retain(|_, turn| turn.strong_count() > 0);
-            }
-            let known = turns.get(group).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                let turn = Arc::default();
-                turns.insert(group.to_owned(), Arc::downgrade(&turn));
-                turn
-            })
-        };
+        let turn = self.0.lock().expect("no holder panics").turn_of(group);
         turn.lock_owned().await
+    }
+}
+
+impl Groups {
+    fn turn_of(&mut self, group: &str) -> Arc<Turn> {
+        if let Some(turn) = self.turns.get(group).and_then(Weak::upgrade) {
+            return turn;
+        }
+        if self.turns.len() >= self.sweep_at.max(FEW_GROUPS) {
+            self.turns.retain(|_, turn| turn.strong_count() > 0);
+            self.sweep_at = 2 * self.turns.len();
+        }
+        let turn = Arc::new(Turn::default());
+        self.turns.insert(group.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn two_lanes_of_one_group_take_turns_and_two_groups_do_not_wait_for_each_other() {
+        let turns = Turns::default();
+        let first = turns.take("a").await;
+        let _other = turns.take("b").await;
+        let mut second = std::pin::pin!(turns.take("a"));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert!(futures_util::poll!(&mut second).is_ready());
+    }
+
+    #[test]
+    fn groups_that_are_past_do_not_pile_up() {
+        let mut groups = Groups::default();
+        for group in 0..10 * FEW_GROUPS {
+            groups.turn_of(&group.to_string());
+        }
+        assert!(groups.turns.len() <= FEW_GROUPS);
     }
 }

@@ -157,6 +157,68 @@ async fn an_internal_queue_that_is_down_holds_the_event_and_costs_it_no_further_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_the_internal_queue_refuses_is_held_with_its_group_and_stops_nobody_else() {
+    let refusing = Switch::default();
+    let switch = refusing.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "SendMessageBatch" if call.is_to_the_internal_queue() && switch.is_on() => Fault::Answer(
+                200,
+                r#"{"Failed":[{"Id":"0","Code":"InvalidMessageContents","Message":"no","SenderFault":true}]}"#,
+            ),
+            _ => Fault::None,
+        },
+        |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=2).await;
+    refusing.set(true);
+    let worker = world.start();
+    world.until_seen(4).await;
+    world.send("EventSetup_2", 3..=3).await;
+    world.until_seen(5).await;
+    pass(1000).await;
+    assert_eq!(world.receiver.seen().len(), 5, "the follower waits");
+    assert_eq!(
+        world.counts().await.total(),
+        2,
+        "the event is never deleted"
+    );
+    refusing.set(false);
+    world.until_seen(6).await;
+    worker.stop().await;
+    assert_eq!(world.dead().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_internal_queue_that_denies_us_is_met_ever_more_slowly_so_that_no_receive_count_runs_up()
+{
+    let world = world_with(
+        |call| match call.action.as_str() {
+            "SendMessageBatch" if call.is_to_the_internal_queue() => Fault::Answer(
+                403,
+                r#"{"__type":"com.amazonaws.sqs#AccessDenied","message":"no"}"#,
+            ),
+            _ => Fault::None,
+        },
+        |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=2).await;
+    let worker = world.start();
+    world.until_seen(4).await;
+    pass(24 * 3600).await;
+    let summary = worker.stop().await;
+    assert_eq!(summary.attempts, 4);
+    assert!(
+        summary.received < 700,
+        "{} receives in a day",
+        summary.received
+    );
+    assert_eq!(world.counts().await.total(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_of_the_internal_queue_leaves_one_dead_letter() {
     let losses = AtomicU32::new(0);
     let world = world_with(

@@ -34,6 +34,8 @@ pub enum Fault {
     Unavailable,
     /// SQS does it, and the answer is lost.
     AnswerLost,
+    /// SQS does nothing and answers this.
+    Answer(u16, &'static str),
 }
 
 type Decide = dyn Fn(&Call) -> Fault + Send + Sync;
@@ -98,10 +100,8 @@ impl HttpConnector for Line {
         HttpConnectorFuture::new(async move {
             match fault {
                 Fault::None => answer.call(request).await,
-                Fault::Unavailable => {
-                    let status = StatusCode::try_from(503).expect("a status");
-                    Ok(HttpResponse::new(status, SdkBody::from("{}")))
-                }
+                Fault::Unavailable => Ok(answer_of(503, "{}")),
+                Fault::Answer(status, body) => Ok(answer_of(status, body)),
                 Fault::AnswerLost => {
                     answer.call(request).await?;
                     Err(ConnectorError::io("the connection broke".into()))
@@ -109,4 +109,11 @@ impl HttpConnector for Line {
             }
         })
     }
+}
+
+fn answer_of(status: u16, body: &'static str) -> HttpResponse {
+    HttpResponse::new(
+        StatusCode::try_from(status).expect("a status"),
+        SdkBody::from(body),
+    )
 }
