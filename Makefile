@@ -4,7 +4,7 @@
 
 # The main job on this machine, in one process: see README.md.
 demo:
-	cargo run --release --quiet --package hooklane -- demo $(ARGS)
+	cargo run --package hooklane -- demo $(ARGS)
 
 # All tests.
 test:
