@@ -14,4 +14,4 @@ pub use letter::{Fate, Letter};
 pub use listing::{Exact, Group, Groups, Listing, Row, Shown};
 pub use report::{End, Missing, Report};
 pub use scan::{MOST_MESSAGES, ScanOptions, scan};
-pub use text::{json_for_terminal, pretty};
+pub use text::pretty;

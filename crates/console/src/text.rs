@@ -1,7 +1,5 @@
 //! Texts of strangers, made readable without changing what they say.
 
-use std::fmt::Write;
-
 use serde::de::IgnoredAny;
 
 /// Two spaces a level, up to here: a body of nothing but brackets would otherwise become gigabytes.
@@ -64,26 +62,6 @@ fn new_line(out: &mut String, depth: usize) {
     out.push_str(&"  ".repeat(depth.min(DEEPEST_INDENT)));
 }
 
-/// The same JSON without characters that could command a terminal. JSON escapes C0 itself; here go DEL, C1 and
-/// what turns the direction of writing around, all of which occur in strings only.
-pub fn json_for_terminal(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '\u{7f}'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,14 +96,5 @@ mod tests {
     fn deep_json_stays_within_bounds() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(pretty(&deep).len() < 12_000_000);
-    }
-
-    #[test]
-    fn json_keeps_its_value_and_loses_what_commands_a_terminal() {
-        let hostile = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}é";
-        let json = serde_json::to_string(hostile).unwrap();
-        let safe = json_for_terminal(&json);
-        assert_eq!(safe, r#""\u001b[2J\u009b31m\u007f\u202eé""#);
-        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), hostile);
     }
 }

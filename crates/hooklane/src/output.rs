@@ -1,5 +1,6 @@
 //! Standard output: results for people and machines. (Logs and errors go to standard error.)
 
+use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
 
 use serde::Serialize;
@@ -23,9 +24,9 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// Prints one JSON document on one line.
+/// Prints one JSON document on one line, whose strings cannot command a terminal either.
 pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string(document)?)
+    line(&harmless_json(&serde_json::to_string(document)?))
 }
 
 /// Prints a result: as JSON if that was asked for, else the text.
@@ -40,18 +41,44 @@ pub(crate) fn result(
     }
 }
 
-/// A text that came from elsewhere, safe for a terminal: control characters (which could move the cursor
-/// or rename the window) are shown as `\u{…}`, line ends and tabs kept.
+/// The same JSON with what could command a terminal escaped: JSON escapes the older controls itself, and the
+/// others occur in its strings only.
+fn harmless_json(json: &str) -> String {
+    let mut harmless = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\n' | '\r' | '\t' => harmless.push(character),
+            _ if commands_a_terminal(character) => {
+                // Writing to a String cannot fail.
+                let _ = write!(harmless, "\\u{:04x}", u32::from(character));
+            }
+            _ => harmless.push(character),
+        }
+    }
+    harmless
+}
+
+/// A text that came from elsewhere, safe for a terminal: what could move the cursor, rename the window or
+/// show the text in another order is written as `\u{…}`, line ends and tabs kept.
 pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' | '\t' => printable.push(character),
-            _ if character.is_control() => printable.extend(character.escape_unicode()),
+            _ if commands_a_terminal(character) => printable.extend(character.escape_unicode()),
             _ => printable.push(character),
         }
     }
     printable
+}
+
+/// Control characters, old and new, and those that turn the direction of writing around.
+fn commands_a_terminal(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 fn told(error: io::Error) -> anyhow::Error {
@@ -71,5 +98,19 @@ mod tests {
             printable("a\u{1b}[2Jb\r\n\tc\u{9b}"),
             "a\\u{1b}[2Jb\\u{d}\n\tc\\u{9b}"
         );
+    }
+
+    #[test]
+    fn text_cannot_be_shown_in_another_order_than_it_has() {
+        assert_eq!(printable("a\u{202e}b\u{2066}"), "a\\u{202e}b\\u{2066}");
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_loses_what_commands_a_terminal() {
+        let hostile = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}é";
+        let json = serde_json::to_string(hostile).unwrap();
+        let harmless = harmless_json(&json);
+        assert_eq!(harmless, r#""\u001b[2J\u009b31m\u007f\u202eé""#);
+        assert_eq!(serde_json::from_str::<String>(&harmless).unwrap(), hostile);
     }
 }

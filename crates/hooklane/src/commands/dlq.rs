@@ -1,9 +1,107 @@
-//! `dlq`.
+//! `dlq`: what could not be delivered, and why.
+
+mod show;
+mod table;
+
+use std::ops::ControlFlow;
+
+use console::{End, Groups, Letter, Listing, Report, ScanOptions, Shown};
+use indicatif::ProgressBar;
+use queue::{Queue, Sqs};
 
 use super::Context;
 use crate::cli::Dlq;
+use crate::config;
 use crate::exit::Exit;
+use crate::{logging, output, stop};
 
-pub(super) async fn run(_arguments: Dlq, _context: &Context) -> anyhow::Result<Exit> {
-    anyhow::bail!("`dlq` is not wired yet")
+pub(super) async fn run(arguments: Dlq, context: &Context) -> anyhow::Result<Exit> {
+    let url = config::dead_letter_url(&context.configuration()?)?;
+    let queue = Queue::open(&Sqs::from_env().await, &url).await?;
+    match arguments {
+        Dlq::Ls { output } => ls(&queue, output.json).await,
+        Dlq::Show { id, output } => show(&queue, &id, output.json).await,
+        Dlq::Groups { output } => groups(&queue, output.json).await,
+    }
+}
+
+async fn ls(queue: &Queue, json: bool) -> anyhow::Result<Exit> {
+    let mut listing = Listing::default();
+    let report = scan(queue, |letter| {
+        listing.add(&letter);
+        ControlFlow::Continue(())
+    });
+    let report = report.await?;
+    let rows = listing.into_rows();
+    match json {
+        true => rows.iter().try_for_each(output::json)?,
+        false => output::print(&table::of_letters(&rows))?,
+    }
+    Ok(conclude(&report))
+}
+
+async fn groups(queue: &Queue, json: bool) -> anyhow::Result<Exit> {
+    let mut groups = Groups::default();
+    let report = scan(queue, |letter| {
+        groups.add(&letter);
+        ControlFlow::Continue(())
+    });
+    let report = report.await?;
+    let rows = groups.into_rows();
+    match json {
+        true => rows.iter().try_for_each(output::json)?,
+        false => output::print(&table::of_groups(&rows))?,
+    }
+    Ok(conclude(&report))
+}
+
+async fn show(queue: &Queue, id: &str, json: bool) -> anyhow::Result<Exit> {
+    let mut found = None;
+    let report = scan(queue, |letter| match letter.is(id) {
+        true => {
+            found = Some(letter);
+            ControlFlow::Break(())
+        }
+        false => ControlFlow::Continue(()),
+    });
+    let report = report.await?;
+    let Some(letter) = found else {
+        conclude(&report);
+        let seen = report.seen;
+        anyhow::bail!(
+            "none of the {seen} dead letters seen has the id {id:?}: `hooklane dlq ls` lists them"
+        );
+    };
+    output::result(json, &Shown::from(&letter), || show::text(&letter))?;
+    Ok(conclude(&report))
+}
+
+/// Scans until the end or Ctrl-C, and shows how far it is on a terminal.
+async fn scan(
+    queue: &Queue,
+    mut look: impl FnMut(Letter) -> ControlFlow<()>,
+) -> anyhow::Result<Report> {
+    let stop = stop::on_signals()?;
+    // Drawn on standard error, and only if that is a terminal.
+    let spinner = ProgressBar::new_spinner().with_message("dead letters seen");
+    logging::share_terminal_with(spinner.clone());
+    let look = |letter| {
+        spinner.inc(1);
+        spinner.set_message(format!("{} dead letters seen", spinner.position()));
+        look(letter)
+    };
+    let report = console::scan(queue, ScanOptions::default(), &stop, look).await;
+    spinner.finish_and_clear();
+    Ok(report?)
+}
+
+/// Says what the scan cannot have seen, and whether it was broken off.
+fn conclude(report: &Report) -> Exit {
+    for note in report.notes() {
+        eprintln!("hooklane: {}", output::printable(&note));
+    }
+    match report.end {
+        End::Empty | End::Found | End::Full => Exit::Done,
+        End::Stopped | End::Failed(_) => Exit::Failed,
+    }
 }
