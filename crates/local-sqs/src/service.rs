@@ -82,6 +82,17 @@ impl LocalSqs {
         }
     }
 
+    /// How many long polls wait at this moment.
+    pub fn waiting_polls(&self) -> usize {
+        let state = self.shared.lock();
+        // One of the references is the map's own.
+        let polls = state
+            .waiting
+            .values()
+            .map(|notify| Arc::strong_count(notify) - 1);
+        polls.sum()
+    }
+
     pub(crate) fn has_base_url(&self) -> bool {
         self.base_url.is_some()
     }

@@ -39,6 +39,8 @@ pub(super) struct Queue {
     /// FIFO queues only.
     dedup: Option<Dedup>,
     stock: Stock,
+    /// [`IN_FLIGHT_LIMIT`]; tests lower it.
+    pub(super) in_flight_limit: usize,
     purged_at: Option<UnixMs>,
 }
 
@@ -79,6 +81,7 @@ impl Queue {
             dedup: attributes.fifo.then(|| Dedup::new(per_group)),
             stock: Stock::new(attributes.fifo),
             attributes,
+            in_flight_limit: IN_FLIGHT_LIMIT,
             tags: BTreeMap::new(),
             purged_at: None,
         }

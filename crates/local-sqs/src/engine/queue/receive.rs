@@ -45,8 +45,7 @@ impl Queue {
         if let Some(again) = self.receive_again(ask, now) {
             return (again, Vec::new());
         }
-        let room = IN_FLIGHT_LIMIT.saturating_sub(self.stock.counts().in_flight);
-        let max = ask.max.min(room);
+        let max = ask.max.min(self.room_in_flight());
         let attempt: Option<Arc<str>> = ask.attempt_id.map(Into::into);
         let until = now + u64::from(ask.visibility_s) * 1000;
         let (taken, dead) = self.pick(max, ask.max_receive_count);
@@ -70,7 +69,12 @@ impl Queue {
 
     /// Whether a receive now would bring something.
     pub(in super::super) fn can_deliver(&self) -> bool {
-        self.stock.can_deliver() && self.stock.counts().in_flight < IN_FLIGHT_LIMIT
+        self.stock.can_deliver() && self.room_in_flight() > 0
+    }
+
+    fn room_in_flight(&self) -> usize {
+        let in_flight = self.stock.counts().in_flight;
+        self.in_flight_limit.saturating_sub(in_flight)
     }
 
     /// The same `ReceiveRequestAttemptId` within five minutes: the same messages and handles, their visibility
