@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use axum::serve::ListenerExt;
@@ -120,6 +120,10 @@ impl Desk {
 /// The sender gets its answer when its request has been saved and shown: what it was told of is there.
 async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        tracing::warn!("a request was refused: its body is larger than 2 MiB");
+        return answer(413);
+    }
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         tracing::warn!("a request was refused: its body broke off or is larger than 2 MiB");
         return answer(413);

@@ -25,7 +25,11 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 pub(super) async fn run(arguments: Work, context: &Context) -> anyhow::Result<Exit> {
     let config = config::work(&context.configuration()?)?;
     let stop = stop::on_signals()?;
-    let mode = if arguments.drain { Mode::Drain } else { Mode::Serve };
+    let mode = if arguments.drain {
+        Mode::Drain
+    } else {
+        Mode::Serve
+    };
     let listener = listener(config.worker.admin_listen, mode).await?;
     let summary = match worker(config, &stop).await? {
         Some(worker) => {
@@ -42,17 +46,26 @@ pub(super) async fn run(arguments: Work, context: &Context) -> anyhow::Result<Ex
 }
 
 /// Puts the worker together; none if it was told to stop before SQS could be reached.
-async fn worker(config: WorkConfig, stop: &CancellationToken) -> anyhow::Result<Option<Worker<HttpPost>>> {
+async fn worker(
+    config: WorkConfig,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Worker<HttpPost>>> {
     let post = HttpPost::new(EndpointPolicy {
         allow_http: config.endpoint.allow_http,
         allow_networks: config.endpoint.allow_networks,
     })?;
     let sqs = Sqs::from_env().await;
-    let Some(source) = open(&sqs, &config.queues.url, stop).await? else { return Ok(None) };
-    let Some(dead_letters) = open(&sqs, &config.queues.dead_letter_url, stop).await? else { return Ok(None) };
+    let Some(source) = open(&sqs, &config.queues.url, stop).await? else {
+        return Ok(None);
+    };
+    let Some(dead_letters) = open(&sqs, &config.queues.dead_letter_url, stop).await? else {
+        return Ok(None);
+    };
     check(&source, &dead_letters)?;
     let retention = Duration::from_secs(source.attributes().retention_s);
-    let ledger = store::Ledger::open(&config.worker.ledger, retention).await.context("worker.ledger")?;
+    let ledger = store::Ledger::open(&config.worker.ledger, retention)
+        .await
+        .context("worker.ledger")?;
     info!(
         queue = source.url(),
         dead_letters = dead_letters.url(),
@@ -104,10 +117,14 @@ async fn open(sqs: &Sqs, url: &str, stop: &CancellationToken) -> anyhow::Result<
 /// What the names in the configuration could not tell, and what would lose or reorder events.
 fn check(source: &Queue, dead_letters: &Queue) -> anyhow::Result<()> {
     if source.attributes().arn == dead_letters.attributes().arn {
-        bail!("queue.url and queue.dead_letter_url are the same queue: the internal queue must be another one");
+        bail!(
+            "queue.url and queue.dead_letter_url are the same queue: the internal queue must be another one"
+        );
     }
     if source.is_fifo() != dead_letters.is_fifo() {
-        bail!("the source queue and the internal queue must be of one kind, both FIFO or both standard");
+        bail!(
+            "the source queue and the internal queue must be of one kind, both FIFO or both standard"
+        );
     }
     match backstop(source.attributes()) {
         Backstop::TooLow(count) => bail!(

@@ -258,7 +258,7 @@ fn secrets_come_from_files_beside_the_configuration_without_their_line_ending() 
             "{problems:?}"
         );
     }
-    assert!(problems(&GOOD, &[("WORKN_SECRET", "")])[0].contains("env:WORKN_SECRET is empty"));
+    assert!(problems(GOOD, &[("WORKN_SECRET", "")])[0].contains("env:WORKN_SECRET is empty"));
 }
 
 #[test]

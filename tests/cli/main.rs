@@ -1,0 +1,13 @@
+//! The `hooklane` program from outside: arguments, exit codes, what it prints, how it stops.
+//!
+//! Every test runs the real program with an environment of its own, on ports that the system chooses.
+
+mod configuration;
+mod dlq;
+mod listen;
+mod local_sqs;
+mod queues_and_send;
+mod signals;
+mod support;
+mod usage;
+mod verify;

@@ -1,0 +1,177 @@
+//! `queues` and `send` against a local queue.
+
+use serde_json::json;
+
+use crate::support::{Ended, Home, LocalSqs, assert_told, documents};
+
+fn document(ended: &Ended) -> serde_json::Value {
+    match &documents(&ended.stdout)[..] {
+        [document] => document.clone(),
+        _ => panic!("not one document: {ended:?}"),
+    }
+}
+
+#[test]
+fn a_pair_is_made_of_either_kind_and_made_again_without_harm() {
+    let sqs = LocalSqs::start(&[]);
+    let home = sqs.home("first");
+    for (arguments, ends) in [
+        (
+            &["queues", "create", "events", "--json"][..],
+            ["/events.fifo", "/events-internal.fifo"],
+        ),
+        (
+            &["queues", "create", "events", "--json"],
+            ["/events.fifo", "/events-internal.fifo"],
+        ),
+        (
+            &["queues", "create", "events", "--standard", "--json"],
+            ["/events", "/events-internal"],
+        ),
+    ] {
+        let created = document(&home.run(arguments));
+        for (field, end) in ["queue_url", "dead_letter_url"].iter().zip(ends) {
+            assert!(
+                created[field]
+                    .as_str()
+                    .is_some_and(|url| url.ends_with(end)),
+                "{created}"
+            );
+        }
+    }
+    assert_told(
+        &home.run(&["queues", "create", "a b"]),
+        2,
+        &["cannot name a queue"],
+    );
+}
+
+#[test]
+fn a_pair_that_is_wrong_is_told_attribute_by_attribute_with_exit_code_1() {
+    let sqs = LocalSqs::start(&[]);
+    let mut home = sqs.home("events");
+    let pair = std::fs::read_to_string(home.path("hooklane.toml")).expect("written");
+    let swapped = pair
+        .replace("dead_letter_url", "x")
+        .replace("url", "dead_letter_url")
+        .replace("x =", "url =");
+    home.write("hooklane.toml", swapped);
+    let ended = home.run(&["queues", "check", "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let checked = document(&ended);
+    assert_eq!(checked["ok"], false);
+    let problems = checked["problems"].as_array().expect("a list");
+    for field in ["queue", "attribute", "found", "expected"] {
+        assert!(
+            problems.iter().all(|problem| problem[field].is_string()),
+            "{checked}"
+        );
+    }
+    let text = home.run(&["queues", "check"]);
+    assert!(text.stdout.contains("RedrivePolicy is "), "{}", text.stdout);
+
+    let nowhere = sqs.variables[0].1.clone() + "/000000000000/nowhere.fifo";
+    home.set("HOOKLANE_QUEUE__URL", &nowhere);
+    assert_told(
+        &home.run(&["queues", "check"]),
+        1,
+        &["nowhere.fifo does not exist"],
+    );
+    assert_told(&home.run(&["send"]), 1, &["nowhere.fifo does not exist"]);
+}
+
+#[test]
+fn bad_lines_are_told_with_their_numbers_and_the_others_are_sent() {
+    let sqs = LocalSqs::start(&[]);
+    let home = sqs.home("events");
+    let lines = [
+        &b"{\"mkt_id\":1}"[..],
+        b"[]",
+        b"{\"mkt_id\":\"one\"}",
+        b"\xff",
+        b"",
+        b"{\"mkt_id\":1,\"mkt_id\":2}",
+        b"{\"MessageGroupId\":\"EventSetup_9\"}",
+        b"{\"mkt_id\":2}",
+    ];
+    home.write("events.jsonl", lines.join(&b'\n'));
+    let arguments = ["send", "events.jsonl", "--event-setup", "42"];
+    let ended = home.run(&[&arguments[..], &["--json"]].concat());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let report = document(&ended);
+    assert_eq!(
+        (&report["sent"], &report["unsent_from"]),
+        (&json!(2), &json!(null)),
+        "{report}"
+    );
+    let numbers = report["rejected"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|rejected| &rejected["line"]);
+    assert_eq!(numbers.collect::<Vec<_>>(), [2, 3, 4, 6, 7], "{report}");
+    assert_told(&ended, 1, &["events.jsonl:3: not sent: ", "mkt_id"]);
+
+    let strict = home.run(&[&arguments[..], &["--json", "--strict"]].concat());
+    assert_eq!(strict.code, Some(1), "{strict:?}");
+    assert_eq!(
+        (
+            &document(&strict)["sent"],
+            &document(&strict)["unsent_from"]
+        ),
+        (&json!(0), &json!(1))
+    );
+
+    let rest = home.run(&[&arguments[..], &["--from", "8"]].concat());
+    assert_eq!(
+        (rest.code, rest.stdout.as_str()),
+        (Some(0), "1 event sent\n"),
+        "{rest:?}"
+    );
+}
+
+#[test]
+fn arguments_that_cannot_be_followed_are_told_before_anything_is_sent() {
+    let sqs = LocalSqs::start(&[]);
+    let home = sqs.home("events");
+    home.write("events.jsonl", "{}\n");
+    assert_told(
+        &home.run(&["send", "no.jsonl"]),
+        1,
+        &["cannot read no.jsonl: No such file"],
+    );
+    assert_told(
+        &home.run(&["send", "."]),
+        1,
+        &["cannot read .: it is a directory"],
+    );
+    assert_told(
+        &home.run(&["send", "--strict"]),
+        2,
+        &["--strict reads its input twice"],
+    );
+    assert_told(
+        &home.run(&["send", "events.jsonl", "--event-setup", "a b"]),
+        2,
+        &["--event-setup: "],
+    );
+    assert_told(
+        &home.run(&["send", "events.jsonl", "--event", "é"]),
+        2,
+        &["--event: "],
+    );
+}
+
+#[test]
+fn an_sqs_that_cannot_be_reached_is_told_in_one_line() {
+    let mut home = Home::with("[queue]\nurl = \"http://127.0.0.1:9/1/events.fifo\"\n");
+    let (listener, port) = crate::support::taken_port();
+    drop(listener);
+    home.set("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{port}"))
+        .set("AWS_REGION", "us-east-1")
+        .set("AWS_ACCESS_KEY_ID", "local")
+        .set("AWS_SECRET_ACCESS_KEY", "local");
+    let ended = home.run(&["send"]);
+    assert_told(&ended, 1, &["cannot reach SQS"]);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
