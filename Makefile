@@ -1,6 +1,6 @@
 # The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust.
 
-.PHONY: demo test lint format docs check e2e conformance bench clean
+.PHONY: demo test lint format docs check conformance bench
 
 # The main job on this machine, in one process: see README.md.
 demo:
@@ -9,6 +9,14 @@ demo:
 # All tests.
 test:
 	cargo test --workspace --quiet
+
+# An SQS probe against local-sqs, not part of CI: make conformance PROBE=path/to/probe.py (needs boto3).
+conformance:
+	scripts/conformance "$(PROBE)"
+
+# How fast local-sqs is, over its socket.
+bench:
+	cargo run --release --package local-sqs --example throughput
 
 # Formatting, and clippy with warnings as errors.
 lint:
