@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use delivery::Record;
 use event::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
+use crate::changes::{Change, Pending, Waiting};
 use crate::sqlite::Sqlite;
 use crate::{LedgerError, LedgerSpec, WriteError};
 
@@ -36,10 +37,12 @@ pub struct Seen {
     pub(crate) version: i64,
 }
 
-/// The attempt ledger. Cheap to clone; all clones use one connection, one call at a time.
+/// The attempt ledger. Cheap to clone; all clones use one connection, one call at a time. Changes that wait
+/// for it together are made together: one wait for the disk instead of one each.
 #[derive(Clone)]
 pub struct Ledger {
     sqlite: Arc<Mutex<Sqlite>>,
+    waiting: Arc<Waiting>,
     retention: Duration,
 }
 
@@ -93,13 +96,15 @@ impl Ledger {
         record: &Record,
         now: Timestamp,
     ) -> Result<Seen, WriteError> {
-        let (key, record) = (key.clone(), record.clone());
-        let replaces = seen.map(|seen| seen.version);
-        let written = self.call(move |sqlite| {
-            let version = sqlite.write(&key, replaces, &record, now)?;
-            Ok(version.map(|version| Seen { record, version }))
-        });
-        written.await?.ok_or(WriteError::Lost)
+        let change = Change::Put {
+            key: key.clone(),
+            replaces: seen.map(|seen| seen.version),
+            record: record.clone(),
+            now,
+        };
+        let version = self.change(change).await?.ok_or(WriteError::Lost)?;
+        let record = record.clone();
+        Ok(Seen { record, version })
     }
 
     /// Removes the records of messages that were delivered or sent to the internal queue. Those without one
@@ -111,8 +116,7 @@ impl Ledger {
         if keys.is_empty() {
             return Ok(());
         }
-        let keys = keys.to_vec();
-        self.call(move |sqlite| sqlite.forget(&keys)).await
+        self.change(Change::Forget(keys.to_vec())).await.map(|_| ())
     }
 
     /// Removes records last written longer ago than the retention and a day, at most [`MAX_EXPIRED`]; says
@@ -137,8 +141,29 @@ impl Ledger {
     }
 
     fn over(sqlite: Sqlite, retention: Duration) -> Self {
-        let sqlite = Arc::new(Mutex::new(sqlite));
-        Self { sqlite, retention }
+        Self {
+            sqlite: Arc::new(Mutex::new(sqlite)),
+            waiting: Arc::default(),
+            retention,
+        }
+    }
+
+    /// Has a change made by whoever gets the connection next, together with all that wait by then.
+    async fn change(&self, change: Change) -> Result<Option<i64>, LedgerError> {
+        let (answer, mut answered) = oneshot::channel();
+        self.waiting.add(Pending { change, answer });
+        loop {
+            let mut sqlite = self.sqlite.clone().lock_owned().await;
+            if let Ok(done) = answered.try_recv() {
+                return done;
+            }
+            let (path, batch) = (sqlite.path().to_owned(), self.waiting.take());
+            let made = move || {
+                sqlite.change(batch);
+                Ok(())
+            };
+            blocking(path, made).await?;
+        }
     }
 
     /// Runs one call off the runtime's thread. The lock is taken before, so that waiting calls are tasks,

@@ -4,6 +4,7 @@
 //! `delivery`; here it is kept, so that a crash neither shortens a wait nor forgets an attempt, and so that
 //! of two workers that hold the same message only one goes on.
 
+mod changes;
 mod error;
 mod ledger;
 mod spec;

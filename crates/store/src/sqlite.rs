@@ -9,6 +9,7 @@ use delivery::Record;
 use event::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
+use crate::changes::{Change, Pending};
 use crate::{Key, LedgerError, Seen};
 
 /// The format of the file, in SQLite's `user_version`.
@@ -169,47 +170,28 @@ impl Sqlite {
             .optional()
     }
 
-    /// The version written, or `None` if the version to replace is not the one that is there.
-    pub(crate) fn write(
-        &mut self,
-        key: &Key,
-        replaces: Option<i64>,
-        record: &Record,
-        now: Timestamp,
-    ) -> Result<Option<i64>, LedgerError> {
-        let text = serde_json::to_string(record).expect("a record has only string keys");
-        let version = replaces.unwrap_or(0) + 1;
-        let now_ms = now.as_millis().cast_signed();
-        let changed = match replaces {
-            None => self.execute(
-                "INSERT INTO attempts (queue, message_id, message_group, version, written_at_ms, record)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-                params![key.queue, key.message_id, key.group, version, now_ms, text],
-            ),
-            Some(replaced) => self.execute(
-                "UPDATE attempts SET version = ?3, written_at_ms = ?4, record = ?5
-                 WHERE queue = ?1 AND message_id = ?2 AND version = ?6",
-                params![key.queue, key.message_id, version, now_ms, text, replaced],
-            ),
-        }?;
-        Ok((changed == 1).then_some(version))
+    /// Makes all changes or, if that fails, none; then answers.
+    pub(crate) fn change(&mut self, batch: Vec<Pending>) {
+        let (changes, waiting): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|p| (p.change, p.answer)).unzip();
+        let made = self.change_all(&changes).map_err(|e| self.error(e));
+        let answers = match made {
+            Ok(versions) => versions.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); waiting.len()],
+        };
+        for (waiting, answer) in waiting.into_iter().zip(answers) {
+            // Whoever waited may have gone.
+            let _ = waiting.send(answer);
+        }
     }
 
-    pub(crate) fn forget(&mut self, keys: &[Key]) -> Result<(), LedgerError> {
-        let forgotten = || -> rusqlite::Result<()> {
-            let transaction = self
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            {
-                let delete = "DELETE FROM attempts WHERE queue = ?1 AND message_id = ?2";
-                let mut statement = transaction.prepare_cached(delete)?;
-                for key in keys {
-                    statement.execute(params![key.queue, key.message_id])?;
-                }
-            }
-            transaction.commit()
-        }();
-        forgotten.map_err(|e| self.error(e))
+    fn change_all(&mut self, changes: &[Change]) -> rusqlite::Result<Vec<Option<i64>>> {
+        let behavior = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(behavior)?;
+        let made = changes.iter().map(|change| make(&transaction, change));
+        let versions = made.collect::<rusqlite::Result<_>>()?;
+        transaction.commit()?;
+        Ok(versions)
     }
 
     pub(crate) fn expire(&mut self, before: Timestamp, most: usize) -> Result<usize, LedgerError> {
@@ -250,6 +232,69 @@ impl Sqlite {
             _ => LedgerError::Unusable { path, message },
         }
     }
+}
+
+fn make(connection: &Connection, change: &Change) -> rusqlite::Result<Option<i64>> {
+    match change {
+        Change::Put {
+            key,
+            replaces,
+            record,
+            now,
+        } => put(connection, key, *replaces, record, *now),
+        Change::Forget(keys) => forget(connection, keys).map(|()| None),
+    }
+}
+
+/// The version written, or `None` if the one to replace is not the one that is there.
+fn put(
+    connection: &Connection,
+    key: &Key,
+    replaces: Option<i64>,
+    record: &Record,
+    now: Timestamp,
+) -> rusqlite::Result<Option<i64>> {
+    let text = serde_json::to_string(record).expect("a record has only string keys");
+    let version = replaces.unwrap_or(0) + 1;
+    let now_ms = now.as_millis().cast_signed();
+    let changed = match replaces {
+        None => {
+            let insert = "INSERT INTO attempts (queue, message_id, message_group, version, written_at_ms, record)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+            let mut insert = connection.prepare_cached(insert)?;
+            insert.execute(params![
+                key.queue,
+                key.message_id,
+                key.group,
+                version,
+                now_ms,
+                text
+            ])?
+        }
+        Some(replaced) => {
+            let update = "UPDATE attempts SET version = ?3, written_at_ms = ?4, record = ?5
+                 WHERE queue = ?1 AND message_id = ?2 AND version = ?6";
+            let mut update = connection.prepare_cached(update)?;
+            update.execute(params![
+                key.queue,
+                key.message_id,
+                version,
+                now_ms,
+                text,
+                replaced
+            ])?
+        }
+    };
+    Ok((changed == 1).then_some(version))
+}
+
+fn forget(connection: &Connection, keys: &[Key]) -> rusqlite::Result<()> {
+    let delete = "DELETE FROM attempts WHERE queue = ?1 AND message_id = ?2";
+    let mut delete = connection.prepare_cached(delete)?;
+    for key in keys {
+        delete.execute(params![key.queue, key.message_id])?;
+    }
+    Ok(())
 }
 
 /// Makes the file if it is not there, for its owner alone: records hold excerpts of answers. SQLite gives the

@@ -219,6 +219,73 @@ async fn futures<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     done
 }
 
+#[tokio::test]
+async fn changes_that_wait_together_are_each_answered() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let ledger = open(&path).await.unwrap();
+    // Twice each, so that one of two is lost; and more than are made together.
+    let written = futures(1_000, |n| {
+        let ledger = ledger.clone();
+        async move {
+            ledger
+                .write(&key(&(n / 2).to_string()), None, &record(1), NOW)
+                .await
+        }
+    });
+    let written = written.await;
+    assert_eq!(written.iter().filter(|w| w.is_ok()).count(), 500);
+    assert_eq!(
+        written
+            .iter()
+            .filter(|w| **w == Err(WriteError::Lost))
+            .count(),
+        500
+    );
+    let forgotten = futures(500, |n| {
+        let ledger = ledger.clone();
+        async move { ledger.forget(&[key(&n.to_string())]).await }
+    });
+    assert!(forgotten.await.iter().all(Result::is_ok));
+    for n in 0..500 {
+        assert_eq!(ledger.read(&key(&n.to_string())).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_made_fails_for_all_that_waited_with_it() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let ledger = open(&path).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let refuse = "CREATE TRIGGER full BEFORE INSERT ON attempts WHEN NEW.message_id = '7'
+                  BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    other.execute_batch(refuse).unwrap();
+    let written = futures(20, |n| {
+        let ledger = ledger.clone();
+        async move {
+            ledger
+                .write(&key(&n.to_string()), None, &record(1), NOW)
+                .await
+        }
+    });
+    for (n, written) in written.await.into_iter().enumerate() {
+        let there = ledger.read(&key(&n.to_string())).await.unwrap();
+        assert_eq!(
+            written.is_ok(),
+            there.is_some(),
+            "what is said to be written is there, and nothing else"
+        );
+        assert!(
+            n != 7
+                || matches!(
+                    written,
+                    Err(WriteError::Ledger(LedgerError::Unusable { .. }))
+                )
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn paused_time_stands_still_while_the_ledger_works() {
     let directory = directory();

@@ -1,0 +1,56 @@
+//! Changes of the ledger that wait for its connection.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use delivery::Record;
+use event::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::{Key, LedgerError};
+
+/// The most changes made together.
+const MOST: usize = 256;
+
+/// One change.
+pub(crate) enum Change {
+    /// Write a record, if the version that is there is the one to replace (`None`: if there is none).
+    Put {
+        key: Key,
+        replaces: Option<i64>,
+        record: Record,
+        now: Timestamp,
+    },
+    /// Remove records.
+    Forget(Vec<Key>),
+}
+
+/// A change and who waits for it. The answer to a put is the version written, or `None` if it was not
+/// written.
+pub(crate) struct Pending {
+    pub(crate) change: Change,
+    pub(crate) answer: oneshot::Sender<Result<Option<i64>, LedgerError>>,
+}
+
+/// Changes in the order in which they were asked for; no more than there are callers.
+#[derive(Default)]
+pub(crate) struct Waiting(Mutex<VecDeque<Pending>>);
+
+impl Waiting {
+    pub(crate) fn add(&self, pending: Pending) {
+        self.lock().push_back(pending);
+    }
+
+    /// The next changes to make, without those that nobody waits for any more.
+    pub(crate) fn take(&self) -> Vec<Pending> {
+        let mut waiting = self.lock();
+        waiting.retain(|pending| !pending.answer.is_closed());
+        let size = waiting.len().min(MOST);
+        waiting.drain(..size).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Pending>> {
+        // Nothing in here can be left half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
