@@ -41,9 +41,12 @@ impl Sqs {
         Self::with(Builder::from(&shared))
     }
 
-    /// Connects to a local endpoint, with dummy credentials.
+    /// Connects to a local `http` endpoint, with dummy credentials. Unlike the SDK's own client this one
+    /// neither goes through the environment's proxy nor needs root certificates, without which that one
+    /// panics.
     pub fn at(endpoint: &str) -> Self {
-        Self::with(local(endpoint))
+        let http_client = aws_smithy_http_client::Builder::new().build_http();
+        Self::with(local(endpoint).http_client(http_client))
     }
 
     /// Connects through an in-process HTTP client, as `local-sqs` offers one: no socket, and tokio's
