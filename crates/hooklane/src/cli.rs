@@ -392,6 +392,15 @@ impl Cli {
             }
         })
     }
+
+    /// The level at which this command logs unless the user says otherwise.
+    pub(crate) fn log_level(&self) -> &'static str {
+        match self.command {
+            // It tells in its own words how it goes.
+            Command::Demo(_) => "error",
+            _ => "info",
+        }
+    }
 }
 
 #[cfg(test)]

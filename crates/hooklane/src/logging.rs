@@ -15,18 +15,18 @@ use crate::exit::Usage;
 const QUIET: &str =
     "aws=warn,hyper=warn,h2=warn,reqwest=warn,rustls=warn,tower=warn,axum=warn,mio=warn";
 
-/// Starts logging at the level of `HOOKLANE_LOG`, else `info`, or `debug` with `--verbose`.
+/// Starts logging at the level of `HOOKLANE_LOG`, else at `level`, or `debug` with `--verbose`.
 ///
 /// # Errors
 /// When `HOOKLANE_LOG` is no filter.
-pub(crate) fn start(global: &Global, environment: &Environment) -> anyhow::Result<()> {
+pub(crate) fn start(global: &Global, level: &str, environment: &Environment) -> anyhow::Result<()> {
     let level = match environment
         .get("HOOKLANE_LOG")
         .map(|level| level.to_string_lossy())
     {
         Some(level) if !level.is_empty() => level.into_owned(),
         _ if global.verbose => "debug".to_owned(),
-        _ => "info".to_owned(),
+        _ => level.to_owned(),
     };
     let filter = filter(&level)?;
     let logs = tracing_subscriber::fmt()
