@@ -38,23 +38,16 @@ struct State {
 impl LocalSqs {
     /// An empty SQS on the wall clock, with ids unlike those of any other start.
     pub fn new(limits: Limits) -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Self::build(
-            limits,
-            since_epoch.as_nanos() as u64,
-            since_epoch.as_millis() as UnixMs,
-        )
+        Self::build(limits, since_epoch().as_nanos() as u64, None)
     }
 
     /// An empty SQS for simulations: its time starts on 2025-01-01 and follows tokio's clock, and its ids follow from the seed, so
     /// the same requests at the same (paused) times get the same answers.
     pub fn seeded(limits: Limits, seed: u64) -> Self {
-        Self::build(limits, seed, SEEDED_START_MS)
+        Self::build(limits, seed, Some(SEEDED_START_MS))
     }
 
-    fn build(limits: Limits, seed: u64, start_ms: UnixMs) -> Self {
+    fn build(limits: Limits, seed: u64, start_ms: Option<UnixMs>) -> Self {
         let state = State {
             engine: Engine::new(limits, seed),
             waiting: HashMap::new(),
@@ -203,21 +196,41 @@ impl Drop for Watch {
 
 /// Milliseconds since the Unix epoch that advance with tokio's clock, and stand still with it.
 struct Clock {
-    start_ms: UnixMs,
+    /// Where time starts; the wall clock's if absent.
+    start_ms: Option<UnixMs>,
     /// Set at the first request, when a runtime (and a paused clock) is there for certain.
-    anchor: OnceLock<Instant>,
+    anchor: OnceLock<Anchor>,
+}
+
+#[derive(Clone, Copy)]
+struct Anchor {
+    instant: Instant,
+    ms: UnixMs,
 }
 
 impl Clock {
     fn now(&self) -> UnixMs {
-        self.start_ms + self.anchor().elapsed().as_millis() as UnixMs
+        let anchor = self.anchor();
+        anchor.ms + anchor.instant.elapsed().as_millis() as UnixMs
     }
 
     fn instant_of(&self, at: UnixMs) -> Instant {
-        self.anchor() + Duration::from_millis(at.saturating_sub(self.start_ms))
+        let anchor = self.anchor();
+        anchor.instant + Duration::from_millis(at.saturating_sub(anchor.ms))
     }
 
-    fn anchor(&self) -> Instant {
-        *self.anchor.get_or_init(Instant::now)
+    fn anchor(&self) -> Anchor {
+        *self.anchor.get_or_init(|| Anchor {
+            instant: Instant::now(),
+            ms: self
+                .start_ms
+                .unwrap_or_else(|| since_epoch().as_millis() as UnixMs),
+        })
     }
+}
+
+/// The wall clock; a clock set before 1970 counts as 1970.
+fn since_epoch() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default()
 }

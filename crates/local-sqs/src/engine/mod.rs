@@ -55,7 +55,7 @@ pub struct Limits {
     /// Messages in all queues.
     pub messages: usize,
     /// Bytes of bodies and message attributes in all queues, plus 128 for every deduplication id remembered (five
-    /// minutes each). The overhead of a message, about 500 bytes, is not counted.
+    /// minutes each). The overhead of a message, about 1 KB of memory, is not counted.
     pub bytes: usize,
 }
 

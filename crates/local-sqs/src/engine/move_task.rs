@@ -89,14 +89,12 @@ impl Engine {
             let message = "Source queue must be configured as a Dead Letter Queue.";
             return Err(SqsError::new(ErrorKind::InvalidParameterValue, message));
         }
-        if let Some(arn) = destination_arn
-            && self.queue_of_arn(arn, "DestinationArn")?.attributes.fifo != fifo
-        {
-            return Err(SqsError::invalid_value(
-                arn,
-                "DestinationArn",
-                "Must be of the same type as the source queue.",
-            ));
+        if let Some(arn) = destination_arn {
+            let destination = self.queue_of_arn(arn, "DestinationArn")?;
+            if arn == source_arn || destination.attributes.fifo != fifo {
+                let reason = "Must be another queue of the same type as the source queue.";
+                return Err(SqsError::invalid_value(arn, "DestinationArn", reason));
+            }
         }
         let per_second = per_second
             .map(|rate| {
@@ -130,6 +128,8 @@ impl Engine {
             status: Status::Running,
         });
         self.advance_tasks(now);
+        // Receivers of any queue may be waiting for what it moves, and must know when it moves next.
+        self.stirred.extend(self.queues.values().map(|q| q.number));
         Ok(handle)
     }
 

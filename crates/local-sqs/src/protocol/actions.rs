@@ -5,13 +5,13 @@ use super::messages::{
     send_message_batch,
 };
 use super::move_tasks::{cancel_move_task, list_move_tasks, start_move_task};
+use super::parse;
 use super::queues::{
     create_queue, get_queue_attributes, get_queue_url, list_dead_letter_sources, list_queue_tags,
     list_queues, set_queue_attributes, tag_queue, untag_queue,
 };
 use super::receive::{self, LongPoll};
 use super::shapes::OfQueue;
-use super::{BaseUrl, parse};
 use crate::engine::{ACCOUNT, Engine, ErrorKind, SqsError, UnixMs};
 
 /// What an action came to.
@@ -23,7 +23,7 @@ pub(super) enum Outcome {
 
 pub(super) fn run(
     engine: &mut Engine,
-    base_url: &BaseUrl,
+    base_url: &str,
     action: &str,
     body: &[u8],
     now: UnixMs,
@@ -75,7 +75,7 @@ pub(super) fn queue_name(url: &str) -> Result<&str, SqsError> {
     }
 }
 
-pub(super) fn queue_url(base_url: &BaseUrl, name: &str) -> String {
+pub(super) fn queue_url(base_url: &str, name: &str) -> String {
     format!("{base_url}/{ACCOUNT}/{name}")
 }
 

@@ -24,9 +24,6 @@ pub const JSON_CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 /// Prefix of `X-Amz-Target`; the action follows.
 pub const TARGET_PREFIX: &str = "AmazonSQS.";
 
-/// Where queue URLs point.
-pub type BaseUrl = str;
-
 /// An answer ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -52,10 +49,11 @@ pub enum Answer {
     Wait(LongPoll),
 }
 
-/// Answers one request of the JSON protocol: `action` is what follows [`TARGET_PREFIX`] in `X-Amz-Target`.
+/// Answers one request of the JSON protocol: `action` is what follows [`TARGET_PREFIX`] in `X-Amz-Target`, and queue URLs start
+/// with `base_url`.
 pub fn handle(
     engine: &mut Engine,
-    base_url: &BaseUrl,
+    base_url: &str,
     action: &str,
     body: &[u8],
     now: UnixMs,

@@ -9,12 +9,12 @@ use super::actions::{nothing, queue_name, queue_url};
 use super::shapes::{
     CreateQueue, GetQueueAttributes, GetQueueUrl, List, OfQueue, SetQueueAttributes, TagQueue,
 };
-use super::{BaseUrl, parse, to_json};
+use super::{parse, to_json};
 use crate::engine::{Engine, SqsError, UnixMs};
 
 pub(super) fn create_queue(
     engine: &mut Engine,
-    base_url: &BaseUrl,
+    base_url: &str,
     body: &[u8],
     now: UnixMs,
 ) -> Result<Vec<u8>, SqsError> {
@@ -27,7 +27,7 @@ pub(super) fn create_queue(
 
 pub(super) fn get_queue_url(
     engine: &mut Engine,
-    base_url: &BaseUrl,
+    base_url: &str,
     body: &[u8],
 ) -> Result<Vec<u8>, SqsError> {
     let request: GetQueueUrl = parse(body)?;
@@ -66,7 +66,7 @@ pub(super) fn set_queue_attributes(
 
 pub(super) fn list_queues(
     engine: &mut Engine,
-    base_url: &BaseUrl,
+    base_url: &str,
     body: &[u8],
 ) -> Result<Vec<u8>, SqsError> {
     let request: List = parse(body)?;
@@ -78,7 +78,7 @@ pub(super) fn list_queues(
 
 pub(super) fn list_dead_letter_sources(
     engine: &mut Engine,
-    base_url: &BaseUrl,
+    base_url: &str,
     body: &[u8],
 ) -> Result<Vec<u8>, SqsError> {
     let request: List = parse(body)?;
@@ -92,7 +92,7 @@ pub(super) fn list_dead_letter_sources(
 /// One page of queue URLs. The token is the last name of the page before; there is one only if `MaxResults` was given.
 fn page(
     request: &List,
-    base_url: &BaseUrl,
+    base_url: &str,
     member: &str,
     names: impl FnOnce(Option<&str>, usize) -> Result<Vec<String>, SqsError>,
 ) -> Result<Vec<u8>, SqsError> {

@@ -111,6 +111,11 @@ fn a_move_task_needs_a_dead_letter_queue_and_a_fitting_destination() {
         start("dead.fifo", Some("standard"), None),
         InvalidParameterValue
     );
+    assert_eq!(
+        start("dead.fifo", Some("dead.fifo"), None),
+        InvalidParameterValue,
+        "it would never end"
+    );
     for rate in [0, 501, -1] {
         assert_eq!(start("dead.fifo", None, Some(rate)), InvalidParameterValue);
     }
