@@ -162,3 +162,73 @@ async fn set_visibility(queue: &Queue, changes: &[(&str, Duration)], until: Inst
     refused.extend(open);
     refused
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use local_sqs::{Limits, LocalSqs};
+    use queue::admin::{Kind, create_pair};
+    use queue::{Outgoing, ReceiveOptions, Sqs};
+
+    use super::*;
+    use crate::tally::Tally;
+
+    const VISIBILITY: Duration = Duration::from_secs(60);
+
+    /// A lane of one message, just received for a minute.
+    async fn held_lane() -> (Lease, Lane<Held>) {
+        let sqs = Sqs::in_process(LocalSqs::new(Limits::default()).http_client());
+        let pair = create_pair(&sqs, "events", Kind::Fifo).await.unwrap();
+        let queue = Queue::open(&sqs, &pair.source_url).await.unwrap();
+        let outgoing = Outgoing {
+            body: "{}".to_owned(),
+            group: Some("g".to_owned()),
+            deduplication_id: Some("1".to_owned()),
+            attributes: BTreeMap::new(),
+        };
+        queue.send_batch(&[outgoing]).await.unwrap();
+        let options = ReceiveOptions {
+            max: 1,
+            wait: Duration::ZERO,
+            visibility: VISIBILITY,
+        };
+        let message = queue.receive(options).await.unwrap().remove(0);
+        let lease = Lease::new(queue, VISIBILITY, message.lease_until);
+        let in_hand = InHand::new(&Arc::new(Tally::default()));
+        let held = vec![Held { message, in_hand }];
+        (
+            lease,
+            Lane::split(held, |h| h.message.group.clone()).remove(0),
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_over_is_lost_even_if_sqs_would_still_extend_it() {
+        let (mut lease, lane) = held_lane().await;
+        tokio::time::advance(VISIBILITY).await;
+        assert_eq!(
+            lease.outlast(Duration::from_secs(32), &lane).await,
+            Err(LeaseLost)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_too_short_is_extended_and_one_that_is_not_is_left_alone() {
+        let (mut lease, lane) = held_lane().await;
+        let until = lease.until;
+        lease.outlast(Duration::from_secs(60), &lane).await.unwrap();
+        assert_eq!(lease.until, until);
+        tokio::time::advance(Duration::from_secs(40)).await;
+        lease.outlast(Duration::from_secs(32), &lane).await.unwrap();
+        assert_eq!(lease.until, until + Duration::from_secs(40));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_extension_makes_a_lease_longer_than_one_visibility_timeout() {
+        let (mut lease, lane) = held_lane().await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(lease.outlast(VISIBILITY * 2, &lane).await, Err(LeaseLost));
+    }
+}
