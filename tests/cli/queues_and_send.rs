@@ -163,6 +163,22 @@ fn arguments_that_cannot_be_followed_are_told_before_anything_is_sent() {
 }
 
 #[test]
+fn what_is_missing_in_the_aws_environment_is_told_with_what_to_set() {
+    let mut home = Home::with("[queue]\nurl = \"http://127.0.0.1:9/1/events.fifo\"\n");
+    home.set("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let no_credentials = home.set("AWS_REGION", "us-east-1").run(&["send"]);
+    assert_told(
+        &no_credentials,
+        1,
+        &["set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"],
+    );
+    let mut home = Home::with("[queue]\nurl = \"http://127.0.0.1:9/1/events.fifo\"\n");
+    home.set("AWS_ACCESS_KEY_ID", "local")
+        .set("AWS_SECRET_ACCESS_KEY", "local");
+    assert_told(&home.run(&["send"]), 1, &["set AWS_REGION"]);
+}
+
+#[test]
 fn an_sqs_that_cannot_be_reached_is_told_in_one_line() {
     let mut home = Home::with("[queue]\nurl = \"http://127.0.0.1:9/1/events.fifo\"\n");
     let (listener, port) = crate::support::taken_port();

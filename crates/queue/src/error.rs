@@ -127,7 +127,24 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    cause.to_string()
+    in_our_words(&cause.to_string())
+}
+
+/// What the SDK says of a surrounding that is not set up, as a line that tells what to do.
+fn in_our_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 3] = [
+        (
+            "no credentials found",
+            "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+        ),
+        ("Missing Region", "no AWS region is set: set AWS_REGION"),
+        (
+            "endpoint must contain scheme",
+            "AWS_ENDPOINT_URL is no URL: begin it with http:// or https://",
+        ),
+    ];
+    let ours = WORDS.iter().find(|(theirs, _)| message.contains(theirs));
+    ours.map_or_else(|| message.replace('\n', ", "), |(_, ours)| (*ours).to_owned())
 }
 
 /// One entry of a batch call that failed while the call itself succeeded.
@@ -270,6 +287,14 @@ mod tests {
             entry("ReceiptHandleIsInvalid", "", true).kind(),
             EntryErrorKind::HandleLost
         );
+    }
+
+    #[test]
+    fn a_surrounding_that_is_not_set_up_is_told_in_one_line_with_what_to_do() {
+        let none = "no credentials found in chain. Attempted:\n  Environment: not enabled";
+        assert!(in_our_words(none).ends_with("or AWS_PROFILE"));
+        assert!(in_our_words("Invalid Configuration: Missing Region").contains("set AWS_REGION"));
+        assert_eq!(in_our_words("connection\nrefused"), "connection, refused");
     }
 
     #[test]
