@@ -9,6 +9,7 @@ mod retry_after;
 mod tests;
 
 use std::future::Future;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use delivery::{Answer, Authentication, EXCERPT_CHARS, Failure, FailureKind};
 use ipnet::IpNet;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response};
-use url::Url;
+use url::{Host, Url};
 
 use failure::{classify, failure};
 use guard::Guard;
@@ -67,6 +68,21 @@ pub struct EndpointPolicy {
     pub allow_http: bool,
     /// Networks that are allowed although they are not public.
     pub allow_networks: Vec<IpNet>,
+}
+
+impl EndpointPolicy {
+    /// Says why every attempt at this URL will be refused, where the URL itself tells: its host is an address, or
+    /// `localhost`. Other names are judged when they are resolved.
+    pub fn refuses(&self, url: &Url) -> Option<String> {
+        let guard = Guard::new(self.allow_networks.iter().copied());
+        let judged = match url.host() {
+            Some(Host::Domain("localhost")) => guard
+                .check(Ipv4Addr::LOCALHOST.into())
+                .or_else(|blocked| guard.check(Ipv6Addr::LOCALHOST.into()).map_err(|_| blocked)),
+            _ => guard.check_literal(url),
+        };
+        judged.err().map(|blocked| blocked.to_string())
+    }
 }
 
 /// The HTTP client cannot be set up.

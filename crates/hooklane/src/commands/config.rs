@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::cli::Config;
-use crate::config::{self, Report};
+use crate::config::{self, Problem, Report};
 use crate::exit::Exit;
 use crate::output;
 
@@ -21,25 +21,24 @@ pub(super) fn run(arguments: &Config, context: &Context) -> anyhow::Result<Exit>
 }
 
 fn text(report: &Report) -> String {
-    let problems = report
-        .problems
-        .iter()
-        .map(|problem| format!("  {problem}\n"));
-    match report.problems.len() {
-        0 => format!("{}\n# valid\n", report.text.trim_start()),
-        1 => format!(
-            "{}\n1 problem:\n{}",
-            report.text,
-            problems.collect::<String>()
-        )
-        .trim_start()
-        .to_owned(),
-        n => format!(
-            "{}\n{n} problems:\n{}",
-            report.text,
-            problems.collect::<String>()
-        )
-        .trim_start()
-        .to_owned(),
-    }
+    let told = |what: &str, problems: &[Problem]| match problems.len() {
+        0 => String::new(),
+        n => {
+            let lines = problems.iter().map(|problem| format!("\n  {problem}"));
+            format!(
+                "\n{n} {what}{}:{}\n",
+                if n == 1 { "" } else { "s" },
+                lines.collect::<String>()
+            )
+        }
+    };
+    let ending = if report.valid { "\n# valid\n" } else { "" };
+    let text = [
+        &report.text,
+        &told("problem", &report.problems),
+        &told("warning", &report.warnings),
+        ending,
+    ]
+    .concat();
+    text.trim_start().to_owned()
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use consumer::post::{EndpointPolicy, HttpPost};
+use consumer::post::HttpPost;
 use consumer::{Health, Mode, Settings, Summary, Wiring, Worker, serve_admin};
 use queue::admin::{Backstop, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, backstop};
 use queue::{Clock, Queue, Sqs};
@@ -50,10 +50,10 @@ async fn worker(
     config: WorkConfig,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<Worker<HttpPost>>> {
-    let post = HttpPost::new(EndpointPolicy {
-        allow_http: config.endpoint.allow_http,
-        allow_networks: config.endpoint.allow_networks,
-    })?;
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let post = HttpPost::new(config.endpoint)?;
     let sqs = Sqs::from_env().await;
     let Some(source) = open(&sqs, &config.queues.url, stop).await? else {
         return Ok(None);

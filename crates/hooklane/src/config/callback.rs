@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use consumer::post::EndpointPolicy;
 use delivery::{Authentication, Callback, Secret, SignatureMode};
 use url::Url;
 
-use super::endpoint::EndpointConfig;
 use super::keys;
 use super::reader::Reader;
 use super::secret::{self, SecretSource, SecretSources};
@@ -53,7 +53,7 @@ pub(super) fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
 pub(super) fn check(
     reader: &mut Reader<'_>,
     environment: Environment,
-    policy: Option<&EndpointConfig>,
+    policy: Option<&EndpointPolicy>,
 ) {
     if reader.node(environment.section()).is_some() {
         target(reader, environment, policy);
@@ -64,7 +64,7 @@ pub(super) fn check(
 pub(super) fn read(
     reader: &mut Reader<'_>,
     environment: Environment,
-    policy: Option<&EndpointConfig>,
+    policy: Option<&EndpointPolicy>,
 ) -> Option<Callback> {
     let target = target(reader, environment, policy)?;
     Some(Callback {
@@ -91,7 +91,7 @@ enum Credentials {
 fn target(
     reader: &mut Reader<'_>,
     environment: Environment,
-    policy: Option<&EndpointConfig>,
+    policy: Option<&EndpointPolicy>,
 ) -> Option<Target> {
     let section = environment.section();
     let url_key = format!("{section}.url");
@@ -104,11 +104,32 @@ fn target(
         reader.missing(&url_key);
         return None;
     }
-    Some(Target {
+    let target = Target {
         url,
         events,
         credentials: credentials?,
-    })
+    };
+    warn_of_refused(reader, section, &target, policy?);
+    Some(target)
+}
+
+/// An address that every attempt will be refused at can be configured, but hardly on purpose.
+fn warn_of_refused(
+    reader: &mut Reader<'_>,
+    section: &str,
+    target: &Target,
+    policy: &EndpointPolicy,
+) {
+    let common = target.url.iter().map(|url| (format!("{section}.url"), url));
+    let named = target
+        .events
+        .iter()
+        .map(|(name, url)| (format!("{section}.events.{name}"), url));
+    for (key, url) in common.chain(named) {
+        if let Some(refused) = policy.refuses(url) {
+            reader.warn(&key, format!("no attempt will be made: {refused}"));
+        }
+    }
 }
 
 fn events(
@@ -224,7 +245,7 @@ fn fetch(reader: &mut Reader<'_>, key: &str, sources: &[SecretSource]) -> Option
 pub(super) struct CallbackUrl(Url);
 
 impl CallbackUrl {
-    fn check(&self, policy: Option<&EndpointConfig>) -> Result<(), String> {
+    fn check(&self, policy: Option<&EndpointPolicy>) -> Result<(), String> {
         if self.0.scheme() == "http" && policy.is_some_and(|policy| !policy.allow_http) {
             return Err(
                 "plain http is not allowed: write https://, or set endpoint.allow_http = true"

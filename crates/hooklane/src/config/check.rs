@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::callback;
-use super::reader::{Reader, Shown};
+use super::reader::{Read, Reader, Shown};
 use super::source::Source;
 use super::{Invalid, Problem, endpoint, keys, work_config};
 
@@ -16,6 +16,8 @@ pub struct Report {
     pub valid: bool,
     /// Everything that is wrong.
     pub problems: Vec<Problem>,
+    /// What can be used and will not work.
+    pub warnings: Vec<Problem>,
     /// The values in use, defaults included, secrets by their names only. What cannot be used is left out.
     pub config: toml::Table,
     /// The same for people, with where each value comes from.
@@ -25,7 +27,7 @@ pub struct Report {
 
 /// Reads everything there is, for all commands and for both environments.
 pub fn check(source: Result<&Source, &Invalid>) -> Report {
-    let (shown, problems) = match source {
+    let read = match source {
         Ok(source) => {
             let mut reader = Reader::new(source);
             let config = work_config(&mut reader);
@@ -33,13 +35,18 @@ pub fn check(source: Result<&Source, &Invalid>) -> Report {
             check_other_environment(&mut reader);
             reader.finish()
         }
-        Err(invalid) => (Vec::new(), invalid.problems().to_vec()),
+        Err(invalid) => Read {
+            shown: Vec::new(),
+            problems: invalid.problems().to_vec(),
+            warnings: Vec::new(),
+        },
     };
     Report {
-        valid: problems.is_empty(),
-        problems,
-        config: nested(&shown),
-        text: text(shown),
+        valid: read.problems.is_empty(),
+        problems: read.problems,
+        warnings: read.warnings,
+        config: nested(&read.shown),
+        text: text(read.shown),
     }
 }
 

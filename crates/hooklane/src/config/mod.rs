@@ -22,7 +22,6 @@ mod values;
 mod worker;
 
 pub use check::{Report, check};
-pub use endpoint::EndpointConfig;
 pub use problem::{Invalid, Problem};
 pub use queue::QueuePair;
 pub use source::{Environment, Source};
@@ -41,7 +40,9 @@ pub struct WorkConfig {
     /// The worker itself.
     pub worker: WorkerConfig,
     /// Which addresses may be talked to.
-    pub endpoint: EndpointConfig,
+    pub endpoint: consumer::post::EndpointPolicy,
+    /// What can be used and will not work: to be told.
+    pub warnings: Vec<Problem>,
 }
 
 /// Reads what `work` uses.
@@ -102,13 +103,13 @@ fn work_config(reader: &mut Reader<'_>) -> Option<WorkConfig> {
         schedule: schedule?,
         worker: worker?,
         endpoint: endpoint?,
+        warnings: reader.warnings().to_vec(),
     })
 }
 
 fn read<T>(source: &Source, part: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, Invalid> {
     let mut reader = Reader::new(source);
     let value = part(&mut reader);
-    let (_, problems) = reader.finish();
-    Invalid::unless_empty(problems)?;
+    Invalid::unless_empty(reader.finish().problems)?;
     value.ok_or_else(|| Invalid::one("configuration", "cannot be read"))
 }

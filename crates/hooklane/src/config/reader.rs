@@ -9,8 +9,15 @@ use super::{Problem, keys};
 /// A reading of the configuration. A key that cannot be used yields `None` and a [`Problem`].
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
-    problems: Vec<Problem>,
-    shown: Vec<Shown>,
+    read: Read,
+}
+
+/// What came of a reading.
+pub(super) struct Read {
+    pub(super) shown: Vec<Shown>,
+    pub(super) problems: Vec<Problem>,
+    /// What can be used and will not work.
+    pub(super) warnings: Vec<Problem>,
 }
 
 /// A value in use and where it came from.
@@ -26,8 +33,11 @@ impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
         Self {
             source,
-            problems: source.problems.clone(),
-            shown: Vec::new(),
+            read: Read {
+                shown: Vec::new(),
+                problems: source.problems.clone(),
+                warnings: Vec::new(),
+            },
         }
     }
 
@@ -108,7 +118,7 @@ impl<'a> Reader<'a> {
             self.source.file(),
             keys::variable(key)
         );
-        self.problems.push(Problem {
+        self.read.problems.push(Problem {
             key: key.to_owned(),
             problem,
             place: None,
@@ -118,7 +128,7 @@ impl<'a> Reader<'a> {
     /// Notes a problem of a key, with the place where the key was written, if it was.
     pub(super) fn problem(&mut self, key: &str, problem: impl Into<String>) {
         let place = self.node(key).map(|node| self.source.place(&node.origin));
-        self.problems.push(Problem {
+        self.read.problems.push(Problem {
             key: key.to_owned(),
             problem: problem.into(),
             place,
@@ -126,7 +136,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn problem_at(&mut self, key: &str, place: String, problem: String) {
-        self.problems.push(Problem {
+        self.read.problems.push(Problem {
             key: key.to_owned(),
             problem,
             place: Some(place),
@@ -146,7 +156,7 @@ impl<'a> Reader<'a> {
         value: toml::Value,
         place: Option<String>,
     ) {
-        self.shown.push(Shown {
+        self.read.shown.push(Shown {
             section: section.to_owned(),
             name: name.to_owned(),
             value,
@@ -158,9 +168,22 @@ impl<'a> Reader<'a> {
         self.source.place(origin)
     }
 
-    /// Ends the reading: what was shown, and every problem.
-    pub(super) fn finish(self) -> (Vec<Shown>, Vec<Problem>) {
-        (self.shown, self.problems)
+    /// Notes that a value can be used and will not work.
+    pub(super) fn warn(&mut self, key: &str, problem: String) {
+        self.read.warnings.push(Problem {
+            key: key.to_owned(),
+            problem,
+            place: None,
+        });
+    }
+
+    pub(super) fn warnings(&self) -> &[Problem] {
+        &self.read.warnings
+    }
+
+    /// Ends the reading.
+    pub(super) fn finish(self) -> Read {
+        self.read
     }
 }
 

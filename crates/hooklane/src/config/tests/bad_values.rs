@@ -32,7 +32,8 @@ fn a_good_configuration_has_no_problems() {
     );
     assert_eq!(config.schedule.attempts(), 4);
     assert_eq!(config.worker.max_in_flight, 256);
-    assert_eq!(config.endpoint, EndpointConfig::default());
+    assert!(!config.endpoint.allow_http && config.endpoint.allow_networks.is_empty());
+    assert_eq!(config.warnings, []);
 }
 
 #[test]

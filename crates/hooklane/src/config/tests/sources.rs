@@ -304,6 +304,38 @@ fn the_environment_chooses_the_callback_and_the_other_needs_no_secret_at_hand() 
 }
 
 #[test]
+fn a_callback_at_an_address_that_will_be_refused_is_warned_of() {
+    let place = Place::with(GOOD);
+    let url = "HOOKLANE_CALLBACK__PRODUCTION__URL";
+    let event = "HOOKLANE_CALLBACK__PRODUCTION__EVENTS__a";
+    for (variable, host, key) in [
+        (url, "127.0.0.1:8080", "callback.production.url"),
+        (url, "localhost", "callback.production.url"),
+        (url, "[::ffff:10.0.0.1]", "callback.production.url"),
+        (event, "169.254.169.254", "callback.production.events.a"),
+    ] {
+        let config = place
+            .work(&[(variable, &format!("https://{host}/"))])
+            .expect("valid");
+        let [warning] = &config.warnings[..] else {
+            panic!("{host}: {:?}", config.warnings)
+        };
+        assert_eq!(warning.key, key);
+        assert!(
+            warning.problem.contains("not in endpoint.allow_networks"),
+            "{warning}"
+        );
+    }
+    let allowed = [
+        (url, "https://localhost/"),
+        ("HOOKLANE_ENDPOINT__ALLOW_NETWORKS", "[\"::1\"]"),
+    ];
+    assert_eq!(place.work(&allowed).expect("valid").warnings, []);
+    let checked = check(place.load(&[(url, "https://10.0.0.1/")]).as_ref());
+    assert!(checked.valid && checked.warnings.len() == 1, "{checked:?}");
+}
+
+#[test]
 fn profiles_are_changed_key_by_key() {
     let place = Place::with(GOOD);
     let avaza = [
