@@ -157,6 +157,39 @@ async fn an_internal_queue_that_is_down_holds_the_event_and_costs_it_no_further_
 }
 
 #[tokio::test(start_paused = true)]
+async fn lanes_that_go_well_are_given_back_too_while_the_internal_queue_is_down() {
+    let down = Switch::default();
+    let switch = down.clone();
+    let world = world_with(
+        move |call| match call.is_to_the_internal_queue() && switch.is_on() {
+            true => Fault::Unavailable,
+            false => Fault::None,
+        },
+        |s| match s.group().as_str() {
+            "EventSetup_1" => Reply::Status(500),
+            _ => Reply::After(Duration::from_secs(19), 200),
+        },
+    )
+    .await;
+    world.send("EventSetup_1", 1..=1).await;
+    world.send("EventSetup_2", 1..=10).await;
+    down.set(true);
+    let worker = world.start();
+    // At 60 s the first group's event is exhausted and cannot be set aside; the other lane is at its fourth.
+    pass(250).await;
+    let of_the_other = || {
+        let seen = world.receiver.seen();
+        let other = seen.iter().filter(|s| s.group() == "EventSetup_2");
+        other.map(number).collect::<Vec<_>>()
+    };
+    assert_eq!(of_the_other(), [1, 2, 3, 4]);
+    down.set(false);
+    world.until_seen(14).await;
+    worker.stop().await;
+    assert_eq!(of_the_other(), (1..=10).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_the_internal_queue_refuses_is_held_with_its_group_and_stops_nobody_else() {
     let refusing = Switch::default();
     let switch = refusing.clone();
