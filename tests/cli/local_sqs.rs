@@ -53,11 +53,7 @@ fn beyond_its_bound_a_message_is_refused_with_the_reason_and_the_sender_knows_wh
     let mut sending = home.start(&["send", "events.jsonl", "--event-setup", "1", "--json"]);
     sending.wait_for_log("local-sqs is full: it holds 2 messages");
     let ended = sending.stop();
-    assert_told(
-        &ended,
-        1,
-        &["go on with: hooklane send events.jsonl --from 3"],
-    );
+    assert_told(&ended, 1, &["the same command again with --from 3"]);
     let report = &documents(&ended.stdout)[0];
     assert_eq!(
         (&report["sent"], &report["unsent_from"]),

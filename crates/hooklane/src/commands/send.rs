@@ -36,7 +36,10 @@ pub(super) async fn run(arguments: Send, context: &Context) -> anyhow::Result<Ex
     };
     let queue = Queue::open(&Sqs::from_env().await, &url).await?;
     let report = send(&queue, input, &options).await?;
-    let name = arguments.file.display().to_string();
+    let name = match arguments.file == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => arguments.file.display().to_string(),
+    };
     for line in complaints(&report, &name) {
         eprintln!("hooklane: {line}");
     }
@@ -173,17 +176,19 @@ fn complaints(report: &SendReport, name: &str) -> Vec<String> {
             "{name}: {more} more lines are bad and were not sent"
         ));
     }
-    if let Some(stopped) = &report.stopped {
-        complaints.push(format!("the send ended early: {stopped}"));
-    }
-    match report.unsent_from {
-        Some(line) if matches!(report.stopped, Some(StopReason::Strict)) => {
-            complaints.push(format!(
-                "mend the lines above and send again from line {line}"
-            ));
+    match (&report.stopped, report.unsent_from) {
+        (Some(StopReason::Strict), _) => {
+            complaints.push("nothing was sent: mend the lines above and send again".to_owned());
         }
-        Some(line) => complaints.push(format!("go on with: hooklane send {name} --from {line}")),
-        None => {}
+        (stopped, unsent_from) => {
+            complaints.extend(
+                stopped
+                    .as_ref()
+                    .map(|why| format!("the send ended early: {why}")),
+            );
+            let go_on = |line| format!("to go on, give the same command again with --from {line}");
+            complaints.extend(unsent_from.map(go_on));
+        }
     }
     if !report.sent_beyond.is_empty() {
         let lines = listed(&report.sent_beyond);
@@ -278,7 +283,7 @@ mod tests {
         };
         let told = complaints(&report, "events.jsonl").join("\n");
         assert!(
-            told.contains("go on with: hooklane send events.jsonl --from 7"),
+            told.contains("the same command again with --from 7"),
             "{told}"
         );
         assert!(

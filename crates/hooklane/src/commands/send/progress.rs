@@ -12,9 +12,13 @@ use crate::logging;
 /// How often progress is logged where there is no terminal.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
+const OF_A_FILE: &str = "{bar:30} {percent:>3} %  {msg}, {eta} left";
+const OF_A_STREAM: &str = "{spinner} {msg}, {elapsed}";
+
 /// Shows progress until it is dropped.
 pub(super) struct Meter {
     bar: Option<ProgressBar>,
+    started: Instant,
     logged: Cell<Instant>,
 }
 
@@ -22,41 +26,32 @@ impl Meter {
     /// Begins with an input of so many bytes, if that is known.
     pub(super) fn start(bytes: Option<u64>) -> Self {
         let bar = stderr().is_terminal().then(|| match bytes {
-            Some(bytes) => ProgressBar::new(bytes).with_style(style(
-                "{bar:30} {percent:>3} %  {msg}  {per_sec}, {eta} left",
-            )),
-            None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}  {elapsed}")),
+            Some(bytes) => ProgressBar::new(bytes).with_style(style(OF_A_FILE)),
+            None => ProgressBar::new_spinner().with_style(style(OF_A_STREAM)),
         });
         if let Some(bar) = &bar {
             logging::share_terminal_with(bar.clone());
         }
         Self {
             bar,
+            started: Instant::now(),
             logged: Cell::new(Instant::now()),
         }
     }
 
     pub(super) fn show(&self, progress: &Progress<'_>) {
         let Progress {
+            lines,
             sent,
             rejected,
-            bytes,
             ..
         } = *progress;
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(bytes);
-                bar.set_message(match (progress.failing, rejected) {
-                    (Some(_), _) => format!("{sent} sent, sending fails, trying again"),
-                    (None, 0) => format!("{sent} sent"),
-                    (None, rejected) => format!("{sent} sent, {rejected} rejected"),
-                });
-            }
-            None if self.logged.get().elapsed() >= LOG_EVERY => {
-                self.logged.set(Instant::now());
-                tracing::info!(lines = progress.lines, sent, rejected, "sending");
-            }
-            None => {}
+        if let Some(bar) = &self.bar {
+            bar.set_position(progress.bytes);
+            bar.set_message(told(progress, self.started.elapsed()));
+        } else if self.logged.get().elapsed() >= LOG_EVERY {
+            self.logged.set(Instant::now());
+            tracing::info!(lines, sent, rejected, "sending");
         }
     }
 }
@@ -69,6 +64,45 @@ impl Drop for Meter {
     }
 }
 
+fn told(progress: &Progress<'_>, elapsed: Duration) -> String {
+    let Progress { sent, rejected, .. } = *progress;
+    let per_s = sent as f64 / elapsed.as_secs_f64().max(0.001);
+    match (progress.failing, rejected) {
+        (Some(_), _) => format!("{sent} sent, sending fails, trying again"),
+        (None, 0) => format!("{sent} sent, {per_s:.0}/s"),
+        (None, rejected) => format!("{sent} sent, {rejected} rejected, {per_s:.0}/s"),
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is a constant that a test reads")
+    ProgressStyle::with_template(template).expect("the templates are constants that a test reads")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_can_be_read() {
+        style(OF_A_FILE);
+        style(OF_A_STREAM);
+    }
+
+    #[test]
+    fn progress_tells_what_was_sent_how_fast_and_what_is_wrong() {
+        let mut progress = Progress {
+            lines: 10,
+            bytes: 100,
+            sent: 8,
+            rejected: 0,
+            look_ahead: 0,
+            failing: None,
+        };
+        let told = |progress: &Progress<'_>| super::told(progress, Duration::from_secs(2));
+        assert_eq!(told(&progress), "8 sent, 4/s");
+        progress.rejected = 2;
+        assert_eq!(told(&progress), "8 sent, 2 rejected, 4/s");
+        progress.failing = Some("throttled");
+        assert_eq!(told(&progress), "8 sent, sending fails, trying again");
+    }
 }
