@@ -11,20 +11,15 @@ use queue::{Attribute, Clock, EntryError, EntryErrorKind, Outgoing, Queue, Queue
 use tokio::io::{AsyncBufRead, AsyncSeek, AsyncSeekExt};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::line::{BadLine, Ready, Rules};
+use crate::intake::{Checked, Intake};
 use crate::options::{SendError, SendOptions, limits};
 use crate::plan::{Answer, Halt, Moment, Plan, Sendable};
-use crate::reader::{Line, Lines};
-use crate::report::{Progress, SendReport, StopReason, Tally};
+use crate::report::{Progress, SendReport, StopReason};
 use crate::seen::Seen;
 
 /// Calls in flight at most; a group has at most one event in them.
 const MAX_CALLS: usize = 16;
-
-/// After so many lines read without a pause the runtime may look after its sockets, and progress is told.
-const LINES_PER_TURN: u64 = 128;
 
 /// Sends the events of `input`, JSON Lines, to the queue, in order within each message group.
 ///
@@ -122,76 +117,6 @@ pub async fn send_strict(
         .await
         .map_err(SendError::Rewind)?;
     send(queue, file, options, clock, progress, stop).await
-}
-
-/// Lines that become events.
-struct Intake<R> {
-    lines: Lines<R>,
-    rules: Rules,
-    from_line: u64,
-    clock: Clock,
-    tally: Tally,
-}
-
-/// One line, checked.
-enum Checked {
-    Event(u64, Ready),
-    /// Blank, skipped or rejected.
-    Nothing,
-}
-
-impl<R: AsyncBufRead + Unpin> Intake<R> {
-    fn new(
-        queue: &Queue,
-        input: R,
-        options: &SendOptions,
-        clock: Clock,
-    ) -> Result<Self, SendError> {
-        Ok(Self {
-            lines: Lines::new(input),
-            rules: options.rules(queue)?,
-            from_line: options.from_line,
-            clock,
-            tally: Tally::default(),
-        })
-    }
-
-    /// Reads and checks one line; `None` at the end. May be dropped and called again.
-    async fn next(&mut self) -> std::io::Result<Option<Checked>> {
-        let Some(Line { number, text }) = self.lines.next().await? else {
-            return Ok(None);
-        };
-        if number < self.from_line || text.is_some_and(|text| text.trim_ascii().is_empty()) {
-            return Ok(Some(Checked::Nothing));
-        }
-        let mut id = Uuid::encode_buffer();
-        let fresh_id = Uuid::new_v4().hyphenated().encode_lower(&mut id);
-        let checked = text
-            .ok_or(BadLine::TooLong)
-            .and_then(|text| self.rules.check(text, fresh_id, self.clock.now()));
-        Ok(Some(match checked {
-            Ok(ready) => Checked::Event(number, ready),
-            Err(error) => {
-                self.tally.reject(number, error);
-                Checked::Nothing
-            }
-        }))
-    }
-
-    fn is_turn(&self) -> bool {
-        self.lines.number().is_multiple_of(LINES_PER_TURN)
-    }
-
-    fn progress<'a>(&self, look_ahead: usize, failing: Option<&'a str>) -> Progress<'a> {
-        Progress {
-            lines: self.lines.number(),
-            bytes: self.lines.bytes(),
-            sent: self.tally.sent,
-            rejected: self.tally.rejected_total,
-            look_ahead,
-            failing,
-        }
-    }
 }
 
 /// The lines of a batch and what the queue answered.
@@ -310,33 +235,29 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             Ok(sent) => return self.judge_sent(line, &sent.message_id),
             Err(error) => error,
         };
-        let kind = error.kind();
-        match kind {
-            EntryErrorKind::Throttled | EntryErrorKind::Server => {
-                self.fail(error.to_string(), kind == EntryErrorKind::Server)
+        match error.kind() {
+            EntryErrorKind::Throttled => self.fail(error.to_string(), false),
+            EntryErrorKind::Server => self.fail(error.to_string(), true),
+            _ if blames_event(&error.code) => {
+                self.refuse(line, format!("refused by Amazon SQS: {error}"))
             }
             EntryErrorKind::QueueMissing => Answer::Halted(QueueError::NotFound {
                 url: self.queue.url().to_owned(),
             }),
-            EntryErrorKind::Denied => Answer::Halted(QueueError::Denied {
+            _ => Answer::Halted(QueueError::Rejected {
                 action: "SendMessageBatch",
                 code: error.code,
                 message: error.message,
             }),
-            EntryErrorKind::Refused | EntryErrorKind::HandleLost => {
-                self.refuse(line, format_args!("refused by Amazon SQS: {error}"))
-            }
         }
     }
 
     fn judge_sent(&mut self, line: u64, message_id: &str) -> Answer {
         if let Some(earlier) = self.seen.note(message_id, line) {
-            return self.refuse(
-                line,
-                format_args!(
-                    "swallowed by Amazon SQS as a duplicate of line {earlier}: the queue deduplicates over all groups"
-                ),
+            let error = format!(
+                "taken for a duplicate of line {earlier} and dropped: the queue deduplicates over all its groups"
             );
+            return self.refuse(line, error);
         }
         self.intake.tally.sent += 1;
         Answer::Sent
@@ -346,11 +267,11 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
         match error {
             QueueError::Throttled { .. } => self.fail(error.to_string(), false),
             QueueError::Unreachable { .. } => self.fail(error.to_string(), true),
-            QueueError::Rejected { .. } if together > 1 => Answer::RefusedTogether,
-            QueueError::Rejected { .. } => self.refuse(line, error),
-            QueueError::NotFound { .. } | QueueError::Denied { .. } => {
-                Answer::Halted(error.clone())
-            }
+            QueueError::Rejected { code, .. } if blames_event(code) => match together {
+                1 => self.refuse(line, error),
+                _ => Answer::RefusedTogether,
+            },
+            _ => Answer::Halted(error.clone()),
         }
     }
 
@@ -393,4 +314,23 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             ..self.intake.tally.into_report()
         }
     }
+}
+
+/// Whether an error code says that the event is at fault and not the queue, its key or our rights: another event may
+/// then be taken. The codes of `SendMessage` and the common ones ([SQS API reference]).
+///
+/// [SQS API reference]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+fn blames_event(code: &str) -> bool {
+    let short = code.rsplit(['.', '#']).next().unwrap_or(code);
+    matches!(
+        short,
+        "InvalidMessageContents"
+            | "InvalidParameterValue"
+            | "InvalidParameterCombination"
+            | "InvalidAttributeValue"
+            | "MissingParameter"
+            | "BatchRequestTooLong"
+            | "ValidationError"
+            | "ValidationException"
+    )
 }

@@ -254,11 +254,8 @@ fn endless(setups: u64, fails_at: u64) -> (Endless, Arc<AtomicU64>) {
 #[tokio::test(start_paused = true)]
 async fn an_endless_input_never_has_more_than_the_look_ahead_in_memory() {
     let rig = Rig::new().await;
-    // One group takes its time: everything behind its head piles up, as far as it may.
-    rig.script(|asked| match asked.iter().any(|a| a.n == 1) {
-        true => Fault::Slow(Duration::from_secs(9)),
-        false => Fault::None,
-    });
+    // The queue takes its time, the input does not: lines pile up, as far as they may.
+    rig.script(|_| Fault::Slow(Duration::from_secs(1)));
     let (input, bytes) = endless(50, u64::MAX);
     let stop = CancellationToken::new();
     let (mut most, mut read_at_most) = (0, 0);
@@ -269,15 +266,15 @@ async fn an_endless_input_never_has_more_than_the_look_ahead_in_memory() {
             |progress| {
                 most = most.max(progress.look_ahead);
                 read_at_most = read_at_most.max(bytes.load(Ordering::Relaxed) - progress.bytes);
-                if progress.sent > 12_000 {
+                if progress.sent > 500 {
                     stop.cancel();
                 }
             },
             stop.clone(),
         )
         .await;
-    assert!(report.sent > 12_000);
-    assert_eq!(most, 10_000);
+    assert!(report.sent > 500);
+    assert!((9_800..=10_000).contains(&most), "{most} lines ahead");
     assert!(
         read_at_most <= 4096 + 100,
         "{read_at_most} bytes read ahead"
@@ -301,8 +298,8 @@ async fn nothing_more_is_read_while_a_line_fails() {
 async fn large_events_are_bounded_by_bytes() {
     let rig = Rig::new().await;
     rig.script(|_| Fault::Slow(Duration::from_secs(1)));
-    let padding = "x".repeat(500_000);
-    let input: String = (1..=50)
+    let padding = "x".repeat(900_000);
+    let input: String = (1..=25)
         .map(|n| line(n, 1).replace("\"n\"", &format!("\"p\":\"{padding}\",\"n\"")))
         .collect();
     let mut most = 0;
@@ -312,7 +309,7 @@ async fn large_events_are_bounded_by_bytes() {
         })
         .await;
     assert!(report.is_complete());
-    assert!((30..=34).contains(&most), "16 MiB and one: {most}");
+    assert!((17..=19).contains(&most), "16 MiB and one: {most}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,16 +55,12 @@ async fn the_body_repeats_group_and_deduplication_id_of_its_message() {
 async fn several_batches_are_in_flight_but_one_send_of_a_group() {
     let rig = Rig::new().await;
     rig.script(|_| Fault::Slow(Duration::from_millis(50)));
-    let report = rig.send(&lines((0..2000).map(|n| n % 200))).await;
-    assert_eq!(report.sent, 2000);
+    let report = rig.send(&lines((0..1000).map(|n| n % 200))).await;
+    assert_eq!(report.sent, 1000);
     // The wire itself asserts that no group is in two calls.
     assert_eq!(rig.most_calls_in_flight(), 16);
     let full = rig.calls().iter().filter(|call| call.len() == 10).count();
-    assert!(
-        full >= 150,
-        "{full} of {} calls are full",
-        rig.calls().len()
-    );
+    assert!(full >= 75, "{full} of {} calls are full", rig.calls().len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -259,17 +255,17 @@ async fn a_stop_finishes_what_is_in_flight_and_the_rest_can_follow() {
 async fn a_group_sends_a_thousand_events_a_second() {
     let rig = Rig::new().await;
     let start = Instant::now();
-    let report = rig.send(&lines(std::iter::repeat_n(1, 2000))).await;
+    let report = rig.send(&lines(std::iter::repeat_n(1, 1000))).await;
     let took = start.elapsed();
-    assert_eq!(report.sent, 2000);
-    assert!(took <= Duration::from_millis(2010), "{took:?}");
+    assert_eq!(report.sent, 1000);
+    assert!(took <= Duration::from_millis(1010), "{took:?}");
     assert!(
-        took >= Duration::from_millis(1990),
+        took >= Duration::from_millis(990),
         "no millisecond is used twice: {took:?}"
     );
     assert_eq!(
         rig.take_numbers("EventSetup_1").await,
-        (1..=2000).collect::<Vec<_>>()
+        (1..=1000).collect::<Vec<_>>()
     );
 }
 
@@ -321,7 +317,9 @@ async fn an_event_that_sqs_swallowed_is_reported() {
     assert_eq!((report.sent, report.rejected_total), (1, 1));
     assert_eq!(report.rejected[0].line, 2);
     assert!(
-        report.rejected[0].error.contains("duplicate of line 1"),
+        report.rejected[0]
+            .error
+            .contains("duplicate of line 1 and dropped"),
         "{report:?}"
     );
 }
@@ -331,6 +329,7 @@ async fn a_queue_that_is_gone_ends_the_send_at_once() {
     for (code, told) in [
         ("QueueDoesNotExist", "does not exist"),
         ("AccessDenied", "refused by AWS"),
+        ("KmsDisabled", "rejected by SQS"),
     ] {
         let rig = Rig::new().await;
         rig.script(move |asked| match has(asked, 3) {
@@ -343,6 +342,20 @@ async fn a_queue_that_is_gone_ends_the_send_at_once() {
         assert!(report.stopped.unwrap().to_string().contains(told));
         assert!(start.elapsed() < Duration::from_secs(1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_blames_the_queue_ends_the_send_and_rejects_no_line() {
+    let rig = Rig::new().await;
+    rig.script(|asked| match has(asked, 3) {
+        Some(at) => Fault::Entries(vec![at], "KmsDisabled", true),
+        None => Fault::None,
+    });
+    let report = rig.send(&lines([1, 1, 1, 1])).await;
+    assert_eq!(
+        (report.sent, report.rejected_total, report.unsent_from),
+        (2, 0, Some(3))
+    );
 }
 
 #[tokio::test(start_paused = true)]
