@@ -149,7 +149,7 @@ impl Letter {
 
     /// The event's name.
     pub fn event(&self) -> Option<&str> {
-        self.message.text_attribute("event")
+        self.message.text_attribute(event::EVENT_NAME)
     }
 
     /// Where it was to go.

@@ -1,10 +1,12 @@
 //! The way of an event into the internal queue.
 
+use std::collections::BTreeMap;
+
 use delivery::{
     DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Record, RecordState, Replay,
     dead_letter_group,
 };
-use event::Timestamp;
+use event::{EVENT_NAME, Timestamp};
 use queue::{Attribute, EntryError, Outgoing, Queue, QueueError, Received};
 
 /// Why an event is set aside.
@@ -98,33 +100,104 @@ pub(crate) async fn send(
 /// SQS takes ten message attributes; the record is one.
 const OTHERS: usize = 9;
 
-/// The message's own attributes and the record, within what the queue takes. The record goes before the
-/// other attributes, and the body before both.
+/// The message's own attributes and the record, within what the queue takes. Where room is short the record
+/// goes before the other attributes, of which the event's name goes last.
 fn attributes(
     message: &Received,
     letter: &DeadLetter,
     maximum_message_size: usize,
-) -> std::collections::BTreeMap<String, Attribute> {
-    let overhead = Attribute::string("").size(DEAD_LETTER);
-    let room = maximum_message_size.saturating_sub(message.body.len());
-    let own = || {
-        message
-            .attributes
-            .iter()
-            .filter(|(name, _)| ![DEAD_LETTER, REPLAY].contains(&name.as_str()))
-    };
-    let own_size: usize = own().map(|(name, attribute)| attribute.size(name)).sum();
-    let with_own = letter.to_json_within(room.saturating_sub(overhead + own_size));
-    let keeps_own = with_own.is_some();
-    let record = with_own.or_else(|| letter.to_json_within(room.saturating_sub(overhead)));
-    let kept = own().take(if keeps_own || record.is_none() {
-        OTHERS
-    } else {
-        0
-    });
-    let mut all: std::collections::BTreeMap<_, _> =
-        kept.map(|(name, a)| (name.clone(), a.clone())).collect();
+) -> BTreeMap<String, Attribute> {
+    let overhead = message.body.len() + Attribute::string("").size(DEAD_LETTER);
+    let room = maximum_message_size.saturating_sub(overhead);
+    let own = own_attributes(message);
+    for kept in [OTHERS, 1, 0] {
+        let kept = &own[..kept.min(own.len())];
+        let size: usize = kept.iter().map(|(name, a)| a.size(name)).sum();
+        if let Some(record) = room
+            .checked_sub(size)
+            .and_then(|room| letter.to_json_within(room))
+        {
+            let record = (DEAD_LETTER.to_owned(), Attribute::string(record));
+            return kept.iter().cloned().chain([record]).collect();
+        }
+    }
     // A body that fills the queue's limit leaves no room at all: the event is kept, the record is in the log.
-    all.extend(record.map(|json| (DEAD_LETTER.to_owned(), Attribute::string(json))));
-    all
+    own.into_iter().collect()
+}
+
+/// What the message carries besides our own records, the event's name first.
+fn own_attributes(message: &Received) -> Vec<(String, Attribute)> {
+    let mut own: Vec<_> = message
+        .attributes
+        .iter()
+        .filter(|(name, _)| ![DEAD_LETTER, REPLAY].contains(&name.as_str()))
+        .map(|(name, attribute)| (name.clone(), attribute.clone()))
+        .collect();
+    own.sort_by_key(|(name, _)| name != EVENT_NAME);
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn message(body: usize, attributes: usize) -> Received {
+        let names = (1..attributes).map(|n| format!("a{n:02}"));
+        let names = names.chain((attributes > 0).then(|| EVENT_NAME.to_owned()));
+        Received {
+            message_id: "m".repeat(36),
+            receipt_handle: String::new(),
+            body: Bytes::from(vec![b'x'; body]),
+            group: Some("EventSetup_1".to_owned()),
+            deduplication_id: None,
+            sequence_number: None,
+            receive_count: 1,
+            sent_at: Timestamp::from_millis(0),
+            redriven_from: None,
+            attributes: names
+                .map(|name| (name, Attribute::string("value")))
+                .collect(),
+            lease_until: Instant::now(),
+        }
+    }
+
+    fn attributes_of(message: &Received, maximum: usize) -> BTreeMap<String, Attribute> {
+        let record = Record {
+            attempts: Vec::new(),
+            state: Verdict::new(Reason::NoCallback, None).into_state(Timestamp::from_millis(0)),
+        };
+        let letter = letter("https://sqs/q.fifo", message, record, None, None);
+        let attributes = attributes(message, &letter, maximum);
+        let size: usize = attributes.iter().map(|(name, a)| a.size(name)).sum();
+        assert!(
+            message.body.len() + size <= maximum,
+            "{size} bytes of attributes do not fit"
+        );
+        attributes
+    }
+
+    #[test]
+    fn a_dead_letter_keeps_nine_of_ten_attributes_and_among_them_the_name_of_the_event() {
+        let kept = attributes_of(&message(100, 10), 1_048_576);
+        assert_eq!(kept.len(), 10);
+        assert!(kept.contains_key(DEAD_LETTER) && kept.contains_key(EVENT_NAME));
+    }
+
+    #[test]
+    fn where_room_is_short_the_record_goes_before_other_attributes_and_the_name_goes_last() {
+        let kept = attributes_of(&message(1_000, 9), 1_000 + 400);
+        assert_eq!(
+            kept.keys().map(String::as_str).collect::<Vec<_>>(),
+            [EVENT_NAME, DEAD_LETTER]
+        );
+    }
+
+    #[test]
+    fn a_body_that_fills_the_limit_is_kept_without_a_record() {
+        assert!(attributes_of(&message(1_000, 0), 1_000).is_empty());
+        assert_eq!(attributes_of(&message(1_000, 2), 1_030).len(), 2);
+    }
 }

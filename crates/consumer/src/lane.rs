@@ -7,7 +7,7 @@ use delivery::{
     Attempt, Decision, Hide, Lane, Outcome, REPLAY, Reason, Record, RecordState, Replay,
     RequestFacts, Visit,
 };
-use event::Event;
+use event::{EVENT_NAME, Event};
 use store::{Key, Seen, WriteError};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -215,9 +215,14 @@ impl<P: Post> LaneRun<'_, P> {
         let (known, mut attempts) = known.take_attempts();
         let body = exact_body(message, &event);
         for n in first.. {
-            let (attempt, decision) = self
+            let made = self
                 .attempt(n, &url, &event, &body, known.earlier.as_ref())
-                .await?;
+                .await;
+            let (attempt, decision) = match made {
+                Ok(made) => made,
+                Err(end) if n == first => return Err(end),
+                Err(end) => return Err(self.cut_short(&known, attempts, end).await),
+            };
             attempts.push(attempt);
             match decision {
                 Decision::Done => {
@@ -226,10 +231,8 @@ impl<P: Post> LaneRun<'_, P> {
                         recorded: known.seen.is_some(),
                     });
                 }
-                // The attempt made must not be lost to the restart; the next visit goes on from it.
                 Decision::RetryNow if self.shared.stop.is_cancelled() => {
-                    self.record_wait(&known, attempts, Duration::ZERO).await?;
-                    return Err(End::GiveBack);
+                    return Err(self.cut_short(&known, attempts, End::GiveBack).await);
                 }
                 Decision::RetryNow => {}
                 Decision::RetryAfter(wait) => {
@@ -296,12 +299,42 @@ impl<P: Post> LaneRun<'_, P> {
         attempts: Vec<Attempt>,
         wait: Duration,
     ) -> Result<(), End> {
+        let record = self.waiting(attempts, wait);
+        self.write(known.seen.as_ref(), record).await.map(drop)
+    }
+
+    fn waiting(&self, attempts: Vec<Attempt>, wait: Duration) -> Record {
         let not_before = self.shared.clock.now().plus(wait);
-        let record = Record {
+        Record {
             attempts,
             state: RecordState::Waiting { not_before },
+        }
+    }
+
+    /// The visit ends between two attempts. Those it made count: the next visit goes on from them.
+    async fn cut_short(&self, known: &Known, attempts: Vec<Attempt>, end: End) -> End {
+        match end {
+            End::GiveBack => match self.record_wait(known, attempts, Duration::ZERO).await {
+                Ok(()) => End::GiveBack,
+                Err(end) => end,
+            },
+            // Without a lease the ledger may be another worker's to write.
+            End::Lost => {
+                let record = self.waiting(attempts, Duration::ZERO);
+                self.keep_unwritten(record, known.seen.as_ref());
+                End::Lost
+            }
+            end => end,
+        }
+    }
+
+    fn keep_unwritten(&self, record: Record, seen: Option<&Seen>) {
+        let unwritten = Unwritten {
+            record,
+            seen: seen.cloned(),
         };
-        self.write(known.seen.as_ref(), record).await.map(drop)
+        let message_id = &self.head().message.message_id;
+        self.shared.memory().keep_unwritten(message_id, unwritten);
     }
 
     async fn write(&self, seen: Option<&Seen>, record: Record) -> Result<Seen, End> {
@@ -321,12 +354,7 @@ impl<P: Post> LaneRun<'_, P> {
                 Err(End::Lost)
             }
             Err(WriteError::Ledger(error)) => {
-                let unwritten = Unwritten {
-                    record,
-                    seen: seen.cloned(),
-                };
-                let message_id = &self.head().message.message_id;
-                self.shared.memory().keep_unwritten(message_id, unwritten);
+                self.keep_unwritten(record, seen);
                 Err(self.ledger_down(&error))
             }
         }
@@ -400,9 +428,6 @@ impl Known {
         (self, attempts)
     }
 }
-
-/// The message attribute that names the event (DESIGN section 3, "Where an event goes").
-const EVENT_NAME: &str = "event";
 
 /// The bytes as they lie in the queue; only the two FIFO parameters that an upstream system left out are
 /// added, at the end (DESIGN section 3, "Exact bytes").

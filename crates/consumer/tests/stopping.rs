@@ -70,6 +70,28 @@ async fn a_worker_stopped_between_two_attempts_leaves_the_next_one_to_its_succes
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_dropped_at_the_end_of_the_grace_does_not_make_those_before_it_forgotten() {
+    let world = World::new(|s| match (s.attempt(), s.at.as_secs()) {
+        (2, 0..=1) => Reply::After(Duration::from_secs(29), 500),
+        _ => Reply::Status(500),
+    })
+    .await;
+    world.send("EventSetup_1", 1..=1).await;
+    let worker = world.start();
+    world.until_seen(2).await;
+    worker.stop().await;
+    world.drain().await;
+    let attempts: Vec<_> = world
+        .receiver
+        .seen()
+        .iter()
+        .map(world::Seen::attempt)
+        .collect();
+    assert_eq!(attempts, [1, 2, 2, 3, 4]);
+    assert_eq!(world.dead().await[0].1.attempts.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_wait_survives_the_worker_and_is_not_shortened_by_another() {
     let world = World::new(|s| Reply::Status(if s.attempt() < 3 { 500 } else { 200 })).await;
     world.send("EventSetup_1", 1..=3).await;

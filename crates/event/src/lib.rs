@@ -18,6 +18,9 @@ pub use message::{DEAD_LETTER_ROOM, is_message_character, unsendable_character};
 pub use setup::{InvalidSetup, group_of_setup, setup_of_group};
 pub use timestamp::Timestamp;
 
+/// The message attribute that names an event, such as `talent_created`.
+pub const EVENT_NAME: &str = "event";
+
 /// The parameter that repeats the deduplication id of an event on a FIFO queue.
 ///
 /// The upstream documentation capitalises it so; Amazon SQS writes `MessageDeduplicationId`.

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use event::{DedupClock, InvalidSetup, Lane, Scope, group_of_setup};
+use event::{DedupClock, EVENT_NAME, InvalidSetup, Lane, Scope, group_of_setup};
 use queue::{Attribute, DedupScope, Queue};
 
 use crate::line::Rules;
 use crate::plan::Limits;
-
-/// The message attribute that carries an event's name.
-const EVENT: &str = "event";
 
 /// Longest event name, in bytes: it becomes a header of the request to the callback.
 const MAX_EVENT_NAME: usize = 256;
@@ -73,7 +70,7 @@ impl SendOptions {
             return Err(SendError::EventName);
         }
         Ok(BTreeMap::from([(
-            EVENT.to_owned(),
+            EVENT_NAME.to_owned(),
             Attribute::string(name),
         )]))
     }
