@@ -61,6 +61,23 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_any_more_ends_nothing() {
+    let home = Home::new();
+    let mut child = home
+        .command(&["listen", "--port", "0"])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("started");
+    drop(child.stderr.take());
+    let mut service = Service::of(child);
+    let to = address(&service.line());
+    // Refused with a warning in the log.
+    assert_eq!(post(to, "/", &[("Content-Length", "9999999")], b""), 413);
+    assert_eq!(post(to, "/", &[], b"{}"), 200);
+    assert_eq!(service.stop().code, Some(0));
+}
+
+#[test]
 fn logs_are_json_if_asked_for() {
     let mut service = Home::new().start(&["--log-format", "json", "listen", "--port", "0"]);
     service.line();

@@ -32,18 +32,20 @@ Examples:
 The configuration is hooklane.toml (see `hooklane config check --help`); region, credentials and endpoint
 come from the standard AWS environment. Exit codes: 0 done, 1 failed, 2 usage or configuration.";
 
+const GLOBAL: &str = "Options of every command";
+
 #[derive(Args)]
 pub(crate) struct Global {
     /// The configuration file [default: HOOKLANE_CONFIG, else hooklane.toml if there is one]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     pub(crate) config: Option<PathBuf>,
 
     /// How logs are written to standard error
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, help_heading = GLOBAL)]
     pub(crate) log_format: LogFormat,
 
     /// Log more (HOOKLANE_LOG sets the level exactly: warn, debug, info,consumer=debug, …)
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(crate) verbose: bool,
 }
 

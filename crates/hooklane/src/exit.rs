@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::Invalid;
-use crate::output::StdoutClosed;
+use crate::output::{self, StdoutClosed};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +33,18 @@ pub(crate) struct Usage(pub(crate) String);
 
 /// Tells an error on standard error, in one line unless there are several problems, and says how to exit.
 pub fn report(error: &anyhow::Error) -> Exit {
+    let exit = exit_of(error);
+    if exit != Exit::Done {
+        output::complain(&told(error));
+    }
+    exit
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
     if error.is::<StdoutClosed>() {
         // Whoever read us has seen enough (`hooklane dlq ls | head`).
         return Exit::Done;
     }
-    eprintln!("hooklane: {}", told(error));
     match error.is::<Invalid>() || error.is::<Usage>() {
         true => Exit::Unusable,
         false => Exit::Failed,
@@ -78,8 +85,8 @@ mod tests {
     #[test]
     fn what_the_user_typed_wrongly_exits_with_2_even_below_a_context() {
         let usage = anyhow::Error::new(Usage("no such thing".to_owned()));
-        assert_eq!(report(&usage), Exit::Unusable);
-        assert_eq!(report(&usage.context("send")), Exit::Unusable);
-        assert_eq!(report(&anyhow::anyhow!("broken")), Exit::Failed);
+        assert_eq!(exit_of(&usage), Exit::Unusable);
+        assert_eq!(exit_of(&usage.context("send")), Exit::Unusable);
+        assert_eq!(exit_of(&anyhow::anyhow!("broken")), Exit::Failed);
     }
 }

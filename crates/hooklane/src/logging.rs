@@ -58,19 +58,20 @@ pub(crate) fn share_terminal_with(bar: ProgressBar) {
     let _ = BAR.set(bar);
 }
 
-/// Standard error, above the bar.
+/// Standard error, above the bar. A log that nobody reads any more is dropped: that must not end a worker.
 struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match BAR.get() {
-            Some(bar) => bar.suspend(|| stderr().write(bytes)),
-            None => stderr().write(bytes),
-        }
+        let _ = match BAR.get() {
+            Some(bar) => bar.suspend(|| stderr().write_all(bytes)),
+            None => stderr().write_all(bytes),
+        };
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        stderr().flush()
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Standard output: results for people and machines. (Logs and errors go to standard error.)
+//! Standard output: results for people and machines. Standard error: what went wrong (and logs).
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
@@ -27,6 +27,11 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
 /// Prints one JSON document on one line, whose strings cannot command a terminal either.
 pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
     line(&harmless_json(&serde_json::to_string(document)?))
+}
+
+/// Tells what went wrong on standard error. That nobody reads it is no reason to stop.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "hooklane: {}", printable(text));
 }
 
 /// Prints a result: as JSON if that was asked for, else the text.

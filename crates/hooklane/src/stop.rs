@@ -3,6 +3,8 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::output;
+
 /// What a shell reports of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
@@ -25,7 +27,7 @@ async fn watch(mut terminate: Signal, mut interrupt: Signal, stop: CancellationT
     }
     stop.cancel();
     if interrupt.recv().await.is_some() {
-        eprintln!("hooklane: interrupted twice: ended at once, what was in flight comes again");
+        output::complain("interrupted twice: ended at once, what was in flight comes again");
         std::process::exit(INTERRUPTED);
     }
 }

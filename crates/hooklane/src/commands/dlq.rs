@@ -98,7 +98,7 @@ async fn scan(
 /// Says what the scan cannot have seen, and whether it was broken off.
 fn conclude(report: &Report) -> Exit {
     for note in report.notes() {
-        eprintln!("hooklane: {}", output::printable(&note));
+        output::complain(&note);
     }
     match report.end {
         End::Empty | End::Found | End::Full => Exit::Done,

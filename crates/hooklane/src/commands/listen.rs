@@ -13,9 +13,12 @@ use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use axum::serve::ListenerExt;
+use bytes::Bytes;
 use delivery::Secret;
 use queue::Clock;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
@@ -28,6 +31,12 @@ use save::Directory;
 
 /// More than any event can be: SQS takes 1 MiB.
 const MAX_BODY: usize = 2 * 1024 * 1024;
+
+/// How many bodies are read at the same time: with [`MAX_BODY`], the bound of what they take.
+const MAX_BODIES: usize = 64;
+
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long requests that are being answered may take after the stop signal.
 const GRACE: Duration = Duration::from_secs(2);
@@ -53,6 +62,7 @@ pub(super) async fn run(arguments: Listen, context: &Context) -> anyhow::Result<
     let receiver = Arc::new(Receiver {
         secrets,
         json: arguments.output.json,
+        places: Semaphore::new(MAX_BODIES),
         desk: Mutex::new(Desk {
             answers: arguments.respond,
             received: 0,
@@ -84,6 +94,7 @@ pub(super) async fn run(arguments: Listen, context: &Context) -> anyhow::Result<
 struct Receiver {
     secrets: Vec<Secret>,
     json: bool,
+    places: Semaphore,
     desk: Mutex<Desk>,
     stop: CancellationToken,
 }
@@ -99,6 +110,19 @@ struct Desk {
 }
 
 impl Receiver {
+    /// Reads a body; if it cannot be read, says how to answer and why.
+    async fn read(&self, body: Body) -> Result<Bytes, (u16, &'static str)> {
+        if body.size_hint().lower() > MAX_BODY as u64 {
+            return Err((413, "its body is larger than 2 MiB"));
+        }
+        let _place = self.places.acquire().await;
+        match timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(_)) => Err((413, "its body broke off or is larger than 2 MiB")),
+            Err(_) => Err((408, "its body did not come within 30 s")),
+        }
+    }
+
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,13 +144,12 @@ impl Desk {
 /// The sender gets its answer when its request has been saved and shown: what it was told of is there.
 async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        tracing::warn!("a request was refused: its body is larger than 2 MiB");
-        return answer(413);
-    }
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        tracing::warn!("a request was refused: its body broke off or is larger than 2 MiB");
-        return answer(413);
+    let body = match receiver.read(body).await {
+        Ok(body) => body,
+        Err((status, why)) => {
+            tracing::warn!("a request was refused: {why}");
+            return answer(status);
+        }
     };
     let mut desk = receiver.desk();
     let mut record = Record::of(

@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: Send, context: &Context) -> anyhow::Result<Ex
         false => arguments.file.display().to_string(),
     };
     for line in complaints(&report, &name) {
-        eprintln!("hooklane: {line}");
+        output::complain(&line);
     }
     output::result(arguments.output.json, &Sent::of(&report), || {
         summary(&report)

@@ -10,7 +10,10 @@ use super::keys;
 use super::reader::Reader;
 use super::secret::{self, SecretSource, SecretSources};
 use super::tree::Node;
-use super::values::{MAX_ITEMS, Setting, any, keyword, quoted};
+use super::values::{Setting, any, keyword, quoted};
+
+/// The most events that may have a URL of their own.
+const MAX_EVENTS: usize = 1_000;
 
 /// Which of the two callbacks is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,14 +143,11 @@ fn events(
     let Some(table) = reader.section(section) else {
         return Some(BTreeMap::new());
     };
-    if table.len() > MAX_ITEMS * 10 {
+    if table.len() > MAX_EVENTS {
+        let found = table.len();
         reader.problem(
             section,
-            format!(
-                "{} events are too many: name at most {}",
-                table.len(),
-                MAX_ITEMS * 10
-            ),
+            format!("{found} events are too many: name at most {MAX_EVENTS}"),
         );
         return None;
     }

@@ -58,7 +58,10 @@ impl Source {
     /// What keeps it from being read: an absent file that was asked for, what is not TOML.
     pub fn load(path: Option<&Path>, environment: Environment) -> Result<Self, Invalid> {
         let asked = path.map(Path::to_owned);
-        let asked = asked.or_else(|| environment.get("HOOKLANE_CONFIG").map(PathBuf::from));
+        let named = environment
+            .get("HOOKLANE_CONFIG")
+            .filter(|path| !path.is_empty());
+        let asked = asked.or_else(|| named.map(PathBuf::from));
         let file = asked.clone().unwrap_or_else(|| DEFAULT_FILE.into());
         let mut table = match read(&file) {
             Ok(text) => parse(&file, &text)?,

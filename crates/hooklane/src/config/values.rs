@@ -9,7 +9,7 @@ use super::duration;
 use super::tree::{Node, Value};
 
 /// The most items any list may have.
-pub(super) const MAX_ITEMS: usize = 100;
+const MAX_ITEMS: usize = 100;
 
 /// A value of a key.
 pub(super) trait Setting: Sized {
