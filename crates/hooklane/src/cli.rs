@@ -140,7 +140,7 @@ Examples:
 
 /// Sends events into the queue, in order: JSON Lines, one event a line
 ///
-/// A line's own MessageGroupId (EventSetup_<id>) names its event setup, else --event-setup does. A line's
+/// A line's own MessageGroupId (EventSetup_ID) names its event setup, else --event-setup does. A line's
 /// MessageDeDuplicationId is replaced. A bad line is reported with its number and not sent; then the exit code
 /// is 1. Uses queue.url.
 #[derive(Args)]
