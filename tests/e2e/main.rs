@@ -1,0 +1,25 @@
+//! The whole way, as a user runs it: real processes of the program, real sockets.
+//!
+//! Each test has a local queue, a directory and receivers of its own, on ports that the system chooses, so all run
+//! side by side. Waits between attempts are shortened by configuration; the true minute is tested on virtual time
+//! in `crates/consumer`.
+
+mod bad_input;
+mod callbacks;
+mod dead_letters;
+mod failing;
+mod logs;
+mod main_job;
+mod receiver;
+mod request;
+mod standard;
+mod stopping;
+#[path = "../cli/support.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the tests of the command line"
+)]
+mod support;
+mod upstream;
+mod world;

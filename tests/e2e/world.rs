@@ -1,0 +1,199 @@
+//! A local queue pair, a directory with a configuration, and what an upstream system sends without our producer.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::primitives::Blob;
+use aws_sdk_sqs::types::{Message, MessageAttributeValue};
+use serde_json::Value;
+
+use crate::support::{Ended, Home, LocalSqs, documents};
+
+/// The secret of every world. Distinctive, so that it can be searched for.
+pub(crate) const SECRET: &str = "correct-horse-battery-staple";
+
+/// Plain http to this machine, and a port of the system's choice for the worker's state.
+const LOCAL: &str = r#"
+[worker]
+admin_listen = "127.0.0.1:0"
+[endpoint]
+allow_http = true
+allow_networks = ["127.0.0.0/8"]
+"#;
+
+pub(crate) struct World {
+    pub(crate) home: Home,
+    pub(crate) queue_url: String,
+    pub(crate) dead_letter_url: String,
+    pub(crate) client: Client,
+    runtime: tokio::runtime::Runtime,
+    _sqs: LocalSqs,
+}
+
+impl World {
+    pub(crate) fn fifo() -> Self {
+        Self::with(&["queues", "create", "events", "--json"])
+    }
+
+    pub(crate) fn standard() -> Self {
+        Self::with(&["queues", "create", "events", "--standard", "--json"])
+    }
+
+    fn with(create: &[&str]) -> Self {
+        let sqs = LocalSqs::start(&[]);
+        let mut home = Home::new();
+        for (name, value) in &sqs.variables {
+            home.set(name, value);
+        }
+        home.set("WORKN_SECRET", SECRET);
+        let created = only(&done(&home.run(create)));
+        let url = |field: &str| created[field].as_str().expect("a URL").to_owned();
+        Self {
+            queue_url: url("queue_url"),
+            dead_letter_url: url("dead_letter_url"),
+            client: client(&sqs.variables[0].1),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime"),
+            home,
+            _sqs: sqs,
+        }
+    }
+
+    /// Writes the configuration: the queues, plain http to this machine, and this.
+    pub(crate) fn configure(&self, rest: &str) {
+        let Self {
+            queue_url,
+            dead_letter_url,
+            ..
+        } = self;
+        let queue =
+            format!("[queue]\nurl = \"{queue_url}\"\ndead_letter_url = \"{dead_letter_url}\"\n");
+        self.home.write("hooklane.toml", queue + LOCAL + rest);
+    }
+
+    /// The waits before attempts 2, 3 and so on.
+    pub(crate) fn delays(&mut self, delays: &[&str]) {
+        self.home
+            .set("HOOKLANE_RETRY__DELAYS", &format!("{delays:?}"));
+    }
+
+    /// Sends the lines, and fails unless all were sent.
+    pub(crate) fn send(&self, lines: &[String], arguments: &[&str]) {
+        let arguments = [&["send", "-", "--json"], arguments].concat();
+        let ended = self.home.run_with(&arguments, lines.join("\n").as_bytes());
+        assert_eq!(only(&done(&ended))["sent"], lines.len(), "{ended:?}");
+    }
+
+    /// Works until the queue is empty, and returns the summary.
+    pub(crate) fn drain(&self) -> Value {
+        only(&done(&self.home.run(&["work", "--drain", "--json"])))
+    }
+
+    /// What `dlq ls` lists.
+    pub(crate) fn dead_letters(&self) -> Vec<Value> {
+        documents(&done(&self.home.run(&["dlq", "ls", "--json"])).stdout)
+    }
+
+    /// What `dlq show` shows of a line of `dlq ls`.
+    pub(crate) fn show(&self, letter: &Value) -> Value {
+        let id = letter["id"].as_str().expect("an id");
+        only(&done(&self.home.run(&["dlq", "show", id, "--json"])))
+    }
+
+    /// Waits for a call of the SDK.
+    pub(crate) fn wait<T>(&self, call: impl Future<Output = T>) -> T {
+        self.runtime.block_on(call)
+    }
+
+    /// Sends a message as an upstream system does; the first line on a FIFO queue names group and deduplication id.
+    pub(crate) fn send_plainly(
+        &self,
+        fifo: Option<(&str, &str)>,
+        body: &str,
+        attributes: &[(&str, MessageAttributeValue)],
+    ) {
+        let attributes: HashMap<_, _> = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(body)
+            .set_message_attributes(Some(attributes))
+            .set_message_group_id(fifo.map(|(group, _)| group.to_owned()))
+            .set_message_deduplication_id(fifo.map(|(_, id)| id.to_owned()));
+        self.wait(request.send()).expect("sent");
+    }
+
+    /// The messages of the internal queue, at most ten, with everything on them.
+    pub(crate) fn raw_dead_letters(&self) -> Vec<Message> {
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(&self.dead_letter_url)
+            .max_number_of_messages(10)
+            .message_attribute_names("All")
+            .message_system_attribute_names(aws_sdk_sqs::types::MessageSystemAttributeName::All);
+        self.wait(request.send())
+            .expect("received")
+            .messages
+            .unwrap_or_default()
+    }
+}
+
+fn client(endpoint: &str) -> Client {
+    Client::from_conf(
+        aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url(endpoint)
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+            .build(),
+    )
+}
+
+/// A callback for all events, signed.
+pub(crate) fn callback(url: &str) -> String {
+    format!("[callback.production]\nurl = \"{url}\"\nshared_secret = \"env:WORKN_SECRET\"\n")
+}
+
+/// An attribute of a type such as `String` or `Number`.
+pub(crate) fn attribute(data_type: &str, value: &str) -> MessageAttributeValue {
+    let attribute = MessageAttributeValue::builder()
+        .data_type(data_type)
+        .string_value(value);
+    attribute.build().expect("an attribute")
+}
+
+/// A binary attribute.
+pub(crate) fn binary(bytes: &[u8]) -> MessageAttributeValue {
+    let attribute = MessageAttributeValue::builder()
+        .data_type("Binary")
+        .binary_value(Blob::new(bytes));
+    attribute.build().expect("an attribute")
+}
+
+/// Fails unless the run did what it was asked to.
+pub(crate) fn done(ended: &Ended) -> &Ended {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended
+}
+
+/// The one JSON document on standard output.
+pub(crate) fn only(ended: &Ended) -> Value {
+    match &documents(&ended.stdout)[..] {
+        [document] => document.clone(),
+        _ => panic!("not one document: {ended:?}"),
+    }
+}
+
+/// An event as a line of a file.
+pub(crate) fn event(setup: u32, msg_id: &str) -> String {
+    format!(r#"{{"mkt_id":4,"msg_id":"{msg_id}","MessageGroupId":"EventSetup_{setup}"}}"#)
+}
