@@ -144,7 +144,10 @@ fn in_our_words(message: &str) -> String {
         ),
     ];
     let ours = WORDS.iter().find(|(theirs, _)| message.contains(theirs));
-    ours.map_or_else(|| message.replace('\n', ", "), |(_, ours)| (*ours).to_owned())
+    ours.map_or_else(
+        || message.replace('\n', ", "),
+        |(_, ours)| (*ours).to_owned(),
+    )
 }
 
 /// One entry of a batch call that failed while the call itself succeeded.
