@@ -1,5 +1,7 @@
 //! The arguments of every command. What they mean is told here, in the help; what they do, in `commands`.
 
+mod help;
+
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,25 +14,13 @@ use crate::exit::Exit;
 
 /// Delivers events as webhooks, in order, from Amazon SQS FIFO queues.
 #[derive(Parser)]
-#[command(name = "hooklane", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "hooklane", version, propagate_version = true, max_term_width = 100, after_help = help::EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  hooklane demo                                   the whole way on this machine
-  hooklane local-sqs                              a local queue to try things with
-  hooklane queues create events                   events.fifo and events-internal.fifo
-  hooklane send events.jsonl                      events into the queue
-  hooklane work                                   deliver them
-  hooklane dlq ls                                 what could not be delivered
-
-The configuration is hooklane.toml (see `hooklane config check --help`); region, credentials and endpoint
-come from the standard AWS environment. Exit codes: 0 done, 1 failed, 2 usage or configuration.";
 
 const GLOBAL: &str = "Options of every command";
 
@@ -305,46 +295,12 @@ Examples:
 #[derive(Subcommand)]
 pub(crate) enum Config {
     /// Prints the effective configuration, secrets masked, with every mistake at once
-    #[command(after_help = CONFIG)]
+    #[command(after_help = help::CONFIG)]
     Check {
         #[command(flatten)]
         output: Output,
     },
 }
-
-const CONFIG: &str = "\
-Exit code 2 if something is wrong. Every key can also be set from the environment, as HOOKLANE_ and its path
-joined by two underscores: HOOKLANE_QUEUE__URL, HOOKLANE_RETRY__DELAYS='[\"0s\",\"1m\",\"0s\"]'.
-
-Keys:
-  environment = \"production\"              or \"non-production\"
-  [queue]
-  url, dead_letter_url                    the source queue and the internal queue
-  [callback.production], [callback.non_production]
-  url                                     where all events go
-  shared_secret, api_key                  one of them: \"env:NAME\" or \"file:PATH\" (shared_secret: or a list)
-  signature = \"hmac-sha256-hex\"           or hmac-sha256-base64, hmac-sha256-hex-prefixed, shared-secret,
-                                          standard-webhooks
-  [callback.production.events]            a URL per event name
-  [retry]
-  profile = \"avionte\"                     or \"avaza\"; the keys below change it
-  delays = [\"0s\", \"1m\", \"0s\"]             the waits before attempts 2, 3, 4
-  accept = [200, 201]
-  timeout = \"30s\"
-  retry_after = \"ignore\"                  or \"lengthen\", up to retry_after_max = \"15m\"
-  [worker]
-  ledger = \"sqlite:hooklane.db\"           relative to the file
-  max_in_flight = 256
-  visibility_timeout = \"2m\"
-  shutdown_grace = \"25s\"
-  admin_listen = \"127.0.0.1:9464\"
-  [endpoint]
-  allow_http = false
-  allow_networks = []                     such as [\"127.0.0.0/8\"]
-
-Examples:
-  hooklane config check
-  hooklane config check --config staging.toml --json | jq .problems";
 
 #[derive(Args)]
 pub(crate) struct Output {
