@@ -50,7 +50,7 @@ pub(crate) async fn run(minute: Duration, stop: CancellationToken) -> anyhow::Re
     let (stage, worker) = Stage::set(minute).await?;
     output::print(&introduction(minute, paint))?;
 
-    let mut view = View::new(began, stage.events(), minute);
+    let mut view = View::new(began, scenario::events(), minute);
     let played = tokio::select! {
         played = stage.play(worker, &stop) => played,
         error = progress::follow(&stage, &mut view) => Err(error),
@@ -71,8 +71,9 @@ pub(crate) async fn run(minute: Duration, stop: CancellationToken) -> anyhow::Re
         began.elapsed(),
         paint,
     ))?;
-    output::line(&summary::next(&program(), paint))?;
-    Ok(ending(&proofs))
+    let ending = ending(&proofs);
+    output::line(&summary::next(&program(), ending, paint))?;
+    Ok(ending)
 }
 
 fn ending(proofs: &[Proof]) -> Ending {
@@ -122,8 +123,11 @@ fn program() -> String {
     let called = std::env::args_os().next().unwrap_or_default();
     let called = called.to_string_lossy().into_owned();
     let here = std::env::current_dir().unwrap_or_default();
-    let below = Path::new(&called).strip_prefix(here);
-    below.map_or(called.clone(), |path| path.display().to_string())
+    match Path::new(&called).strip_prefix(here) {
+        // A name alone would be looked for elsewhere.
+        Ok(below) if below.components().count() > 1 => below.display().to_string(),
+        _ => called,
+    }
 }
 
 #[cfg(test)]

@@ -125,6 +125,8 @@ impl Bars {
             0 if accepted + dead_letters == events => {
                 "none; making sure that the queue stays empty".to_owned()
             }
+            0 => "none".to_owned(),
+            1 => format!("1 failed twice and waits {}", self.minute),
             waiting => format!("{waiting} failed twice and wait {}", self.minute),
         });
     }

@@ -7,7 +7,7 @@ use event::group_of_setup;
 use serde_json::json;
 
 /// The attempts of the schedule (Avionté: the attempt, at once, after one minute, at once).
-pub(super) const ATTEMPTS: u32 = 4;
+const ATTEMPTS: u32 = 4;
 
 /// Events of each event setup that our producer sends.
 const EVENTS_PER_SETUP: u32 = 10;

@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::observations::{Letter, Observations, Sent};
 use super::receivers::{Receivers, Seen};
-use super::scenario::{self, RECEIVERS, Receiver, UPSTREAM};
+use super::scenario::{RECEIVERS, Receiver, UPSTREAM};
 use super::upstream;
 use crate::exit::Usage;
 
@@ -77,11 +77,6 @@ impl Stage {
         };
         let worker = stage.worker().await?;
         Ok((stage, worker))
-    }
-
-    /// How many events are to be sent.
-    pub(super) fn events(&self) -> usize {
-        scenario::events()
     }
 
     /// Sends and delivers everything, or as much as there is time for until `stop`. Says what was sent.

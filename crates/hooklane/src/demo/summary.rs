@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use delivery::Attempt;
 
+use super::Ending;
 use super::observations::{Letter, Observations};
 use super::paint::Paint;
 use super::proofs::Proof;
@@ -158,17 +159,18 @@ fn told(faults: &[String]) -> String {
 }
 
 /// What to do next; `program` is how this one was called.
-pub(super) fn next(program: &str, paint: Paint) -> String {
-    let commands = [
-        ("demo --minute 1m", "with the true minute"),
-        ("local-sqs", "a queue to try the other commands with"),
-        ("--help", "all of them"),
-    ];
-    let wide = commands.map(|(command, _)| command.len()).into_iter().max();
-    let wide = wide.unwrap_or_default();
+pub(super) fn next(program: &str, ending: Ending, paint: Paint) -> String {
+    let commands: &[(&str, &str)] = match ending {
+        Ending::Disproved => &[("demo --verbose", "with every attempt in the log")],
+        _ => &[
+            ("demo --minute 1m", "with the true minute (2 min in all)"),
+            ("local-sqs", "a queue to try things with"),
+            ("--help", "every command"),
+        ],
+    };
     let mut text = paint.bold("Next");
     for (command, what) in commands {
-        let _ = write!(text, "\n  {program} {command:<wide$}   {}", paint.dim(what));
+        let _ = write!(text, "\n  {program} {command:<16}   {}", paint.dim(what));
     }
     text
 }
@@ -271,7 +273,7 @@ mod tests {
         let proofs = [proof(Ok("25 groups".to_owned()))];
         let took = Duration::from_secs(12);
         let text = text(&observations(), &proofs, took, Paint::PLAIN);
-        let next = next("hooklane", Paint::PLAIN);
+        let next = next("target/release/hooklane", Ending::Proved, Paint::PLAIN);
         for line in text.lines().chain(next.lines()) {
             assert!(line.chars().count() <= 80, "{line}");
         }
