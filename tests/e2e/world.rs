@@ -48,7 +48,7 @@ impl World {
             home.set(name, value);
         }
         home.set("WORKN_SECRET", SECRET);
-        let created = only(&done(&home.run(create)));
+        let created = only(done(&home.run(create)));
         let url = |field: &str| created[field].as_str().expect("a URL").to_owned();
         Self {
             queue_url: url("queue_url"),
@@ -85,12 +85,12 @@ impl World {
     pub(crate) fn send(&self, lines: &[String], arguments: &[&str]) {
         let arguments = [&["send", "-", "--json"], arguments].concat();
         let ended = self.home.run_with(&arguments, lines.join("\n").as_bytes());
-        assert_eq!(only(&done(&ended))["sent"], lines.len(), "{ended:?}");
+        assert_eq!(only(done(&ended))["sent"], lines.len(), "{ended:?}");
     }
 
     /// Works until the queue is empty, and returns the summary.
     pub(crate) fn drain(&self) -> Value {
-        only(&done(&self.home.run(&["work", "--drain", "--json"])))
+        only(done(&self.home.run(&["work", "--drain", "--json"])))
     }
 
     /// What `dlq ls` lists.
@@ -101,7 +101,7 @@ impl World {
     /// What `dlq show` shows of a line of `dlq ls`.
     pub(crate) fn show(&self, letter: &Value) -> Value {
         let id = letter["id"].as_str().expect("an id");
-        only(&done(&self.home.run(&["dlq", "show", id, "--json"])))
+        only(done(&self.home.run(&["dlq", "show", id, "--json"])))
     }
 
     /// Waits for a call of the SDK.
