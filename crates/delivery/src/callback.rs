@@ -1,13 +1,14 @@
 //! Where an event goes: the callback of the environment.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use url::Url;
 
 use crate::Authentication;
 
 /// The callback of one environment: one URL for all events, URLs per event name, or both.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Callback {
     /// The URL of every event that has none of its own.
     pub url: Option<Url>,
@@ -15,6 +16,18 @@ pub struct Callback {
     pub events: BTreeMap<String, Url>,
     /// How requests show who they are from.
     pub authentication: Authentication,
+}
+
+/// URLs are masked: `Debug` shows no token.
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events = self.events.iter().map(|(name, url)| (name, masked(url)));
+        f.debug_struct("Callback")
+            .field("url", &self.url.as_ref().map(masked))
+            .field("events", &events.collect::<BTreeMap<_, _>>())
+            .field("authentication", &self.authentication)
+            .finish()
+    }
 }
 
 impl Callback {
@@ -79,5 +92,11 @@ mod tests {
     fn a_token_in_a_query_is_not_shown() {
         let shown = masked(&url("https://a.example/x?sig=S3CRET&v=1"));
         assert_eq!(shown, "https://a.example/x?sig=***&v=***");
+        let callback = Callback {
+            url: Some(url("https://a.example/x?sig=S3CRET")),
+            events: BTreeMap::from([("a".to_owned(), url("https://a.example/y?sig=S3CRET"))]),
+            authentication: Authentication::None,
+        };
+        assert!(!format!("{callback:?}").contains("S3CRET"));
     }
 }

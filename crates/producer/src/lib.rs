@@ -1,7 +1,7 @@
 //! Events into the queue, in order: JSON Lines in, one message per event out.
 //!
 //! At most one message of a group is in a batch and one send of a group in flight, so a partial failure never lets a
-//! later event overtake. What may go next is decided without I/O, in the module `plan`; [`send`] carries it out.
+//! later event overtake. What may go next is decided without I/O, in the module `plan`; [`send()`] carries it out.
 
 mod intake;
 mod line;

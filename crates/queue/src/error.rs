@@ -38,6 +38,14 @@ pub enum QueueError {
         /// The innermost cause.
         message: String,
     },
+    /// The request cannot be made as things are set up here: waiting does not mend it.
+    #[error("{action} cannot be sent: {message}")]
+    Misconfigured {
+        /// The API action.
+        action: &'static str,
+        /// What is missing and what to do.
+        message: String,
+    },
     /// SQS refuses what was asked.
     #[error("{action} is rejected by SQS ({code}): {message}")]
     Rejected {
@@ -63,7 +71,7 @@ impl QueueError {
             | Self::Throttled { code, .. }
             | Self::Rejected { code, .. } => Some(code),
             Self::NotFound { .. } => Some("QueueDoesNotExist"),
-            Self::Unreachable { .. } => None,
+            Self::Unreachable { .. } | Self::Misconfigured { .. } => None,
         }
     }
 
@@ -106,16 +114,17 @@ impl QueueError {
         E: std::error::Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        let message = innermost(error);
+        let cause = innermost(error);
+        if let Some(gap) = GAPS.iter().find(|gap| cause.contains(gap.theirs)) {
+            let message = gap.ours.to_owned();
+            return match gap.may_pass {
+                true => Self::Unreachable { action, message },
+                false => Self::Misconfigured { action, message },
+            };
+        }
+        let message = cause.replace('\n', ", ");
         match error {
-            // Built wrongly here, or without credentials: waiting does not mend it.
-            SdkError::ConstructionFailure(_) => Self::Denied {
-                action,
-                code: "InvalidRequest".to_owned(),
-                message,
-            },
-            // Absent credentials come this way too; they may be absent for a moment only (an instance
-            // profile that is slow), so they count as unreachable.
+            SdkError::ConstructionFailure(_) => Self::Misconfigured { action, message },
             _ => Self::Unreachable { action, message },
         }
     }
@@ -127,28 +136,37 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    in_our_words(&cause.to_string())
+    cause.to_string()
 }
 
-/// What the SDK says of a surrounding that is not set up, as a line that tells what to do.
-fn in_our_words(message: &str) -> String {
-    const WORDS: [(&str, &str); 3] = [
-        (
-            "no credentials found",
-            "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
-        ),
-        ("Missing Region", "no AWS region is set: set AWS_REGION"),
-        (
-            "endpoint must contain scheme",
-            "AWS_ENDPOINT_URL is no URL: begin it with http:// or https://",
-        ),
-    ];
-    let ours = WORDS.iter().find(|(theirs, _)| message.contains(theirs));
-    ours.map_or_else(
-        || message.replace('\n', ", "),
-        |(_, ours)| (*ours).to_owned(),
-    )
+/// Something the AWS environment lacks.
+struct Gap {
+    /// How the SDK tells it.
+    theirs: &'static str,
+    /// A line that tells what to do.
+    ours: &'static str,
+    /// Whether waiting may mend it.
+    may_pass: bool,
 }
+
+const GAPS: [Gap; 3] = [
+    Gap {
+        theirs: "no credentials found",
+        ours: "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+        // The credentials of an instance or a task may be slow to come.
+        may_pass: true,
+    },
+    Gap {
+        theirs: "Missing Region",
+        ours: "no AWS region is set: set AWS_REGION",
+        may_pass: false,
+    },
+    Gap {
+        theirs: "endpoint must contain scheme",
+        ours: "AWS_ENDPOINT_URL is no URL: begin it with http:// or https://",
+        may_pass: false,
+    },
+];
 
 /// One entry of a batch call that failed while the call itself succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -264,6 +282,9 @@ fn kind_of(code: &str, message: &str) -> EntryErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_sqs::error::ConnectorError;
+    use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
+
     use super::*;
 
     fn entry(code: &str, message: &str, sender_fault: bool) -> EntryError {
@@ -292,12 +313,24 @@ mod tests {
         );
     }
 
+    /// A failure to send, as the SDK tells it.
+    fn unsent(cause: &str) -> QueueError {
+        let cause = ConnectorError::other(cause.into(), None);
+        let error: SdkError<ReceiveMessageError, ()> = SdkError::dispatch_failure(cause);
+        QueueError::from_sdk("ReceiveMessage", "https://sqs/q", error)
+    }
+
     #[test]
     fn a_surrounding_that_is_not_set_up_is_told_in_one_line_with_what_to_do() {
-        let none = "no credentials found in chain. Attempted:\n  Environment: not enabled";
-        assert!(in_our_words(none).ends_with("or AWS_PROFILE"));
-        assert!(in_our_words("Invalid Configuration: Missing Region").contains("set AWS_REGION"));
-        assert_eq!(in_our_words("connection\nrefused"), "connection, refused");
+        let none = unsent("no credentials found in chain. Attempted:\n  Environment: not enabled");
+        assert!(none.to_string().ends_with("or AWS_PROFILE") && none.is_transient());
+        let region = unsent("Invalid Configuration: Missing Region");
+        assert!(region.to_string().ends_with("set AWS_REGION") && !region.is_transient());
+        assert!(
+            unsent("connection\nrefused")
+                .to_string()
+                .ends_with("connection, refused")
+        );
     }
 
     #[test]

@@ -54,28 +54,7 @@ fn section(pair: &Pair) -> String {
 #[derive(Serialize)]
 struct Checked {
     ok: bool,
-    problems: Vec<Found>,
-}
-
-#[derive(Serialize)]
-struct Found {
-    queue: String,
-    attribute: &'static str,
-    found: String,
-    expected: String,
-    why: &'static str,
-}
-
-impl From<Problem> for Found {
-    fn from(problem: Problem) -> Self {
-        Self {
-            queue: problem.queue,
-            attribute: problem.attribute,
-            found: problem.found,
-            expected: problem.expected,
-            why: problem.why,
-        }
-    }
+    problems: Vec<Problem>,
 }
 
 async fn check(context: &Context, json: bool) -> anyhow::Result<Exit> {
@@ -83,10 +62,7 @@ async fn check(context: &Context, json: bool) -> anyhow::Result<Exit> {
     let sqs = Sqs::from_env().await;
     let source = Queue::open(&sqs, &pair.url).await?;
     let dead_letters = Queue::open(&sqs, &pair.dead_letter_url).await?;
-    let problems = admin::check_pair(&source, &dead_letters)
-        .into_iter()
-        .map(Found::from)
-        .collect::<Vec<_>>();
+    let problems = admin::check_pair(&source, &dead_letters);
     let checked = Checked {
         ok: problems.is_empty(),
         problems,
@@ -98,7 +74,7 @@ async fn check(context: &Context, json: bool) -> anyhow::Result<Exit> {
     }
 }
 
-fn text(problems: &[Found]) -> String {
+fn text(problems: &[Problem]) -> String {
     if problems.is_empty() {
         return "ok: both queues are as they should be".to_owned();
     }
@@ -111,7 +87,7 @@ fn text(problems: &[Found]) -> String {
         }
     );
     for problem in problems {
-        let Found {
+        let Problem {
             queue,
             attribute,
             found,

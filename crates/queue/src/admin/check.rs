@@ -6,7 +6,7 @@ use crate::admin::MAX_RECEIVE_COUNT;
 use crate::{DedupScope, Queue, QueueAttributes};
 
 /// One thing that is wrong with a queue of the pair.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The queue's URL.
     pub queue: String,
