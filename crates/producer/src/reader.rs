@@ -150,13 +150,26 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_skipped_to_its_end_and_not_kept() {
         let longest = vec![b'x'; MAX_LINE_BYTES];
-        let input = [b"a\n", &longest[..], b"\r\nx", &longest[..], b"\nb\n"].concat();
+        let longer = longest.repeat(4);
+        let input = [
+            b"a\n",
+            &longest[..],
+            b"\r\nx",
+            &longest[..],
+            b"\n",
+            &longer[..],
+            b"\nb\n",
+        ]
+        .concat();
         let mut lines = Lines::new(BufReader::with_capacity(100_000, &input[..]));
         let mut lengths = Vec::new();
         while let Some(line) = ready(lines.next()).unwrap().unwrap() {
             lengths.push(line.text.map(<[u8]>::len));
         }
-        assert_eq!(lengths, [Some(1), Some(MAX_LINE_BYTES), None, Some(1)]);
+        assert_eq!(
+            lengths,
+            [Some(1), Some(MAX_LINE_BYTES), None, None, Some(1)]
+        );
         assert!(lines.line.capacity() <= 2 * MAX_LINE_BYTES);
     }
 

@@ -1,6 +1,6 @@
 //! What becomes of lines, good and bad, and how much of an input is in memory.
 
-use std::io::Cursor;
+use std::io::{Cursor, SeekFrom};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use super::rig::{Fault, Rig, body, line, lines};
 use local_sqs::Limits;
 use producer::{MAX_LINE_BYTES, MAX_REPORTED, SendOptions, SendReport, StopReason};
 use queue::admin::Kind;
-use tokio::io::{AsyncRead, AsyncWriteExt, BufReader, ReadBuf};
+use tokio::io::{AsyncRead, AsyncSeek, AsyncWriteExt, BufReader, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 fn for_setup(id: &str) -> SendOptions {
@@ -240,6 +240,17 @@ impl AsyncRead for Endless {
     }
 }
 
+impl AsyncSeek for Endless {
+    fn start_seek(mut self: Pin<&mut Self>, _: SeekFrom) -> std::io::Result<()> {
+        self.next = 1;
+        Ok(())
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<u64>> {
+        Poll::Ready(Ok(0))
+    }
+}
+
 fn endless(setups: u64, fails_at: u64) -> (Endless, Arc<AtomicU64>) {
     let bytes = Arc::new(AtomicU64::new(0));
     let endless = Endless {
@@ -349,4 +360,17 @@ async fn progress_tells_what_fails_and_that_it_is_over() {
     let throttled = "SendMessageBatch is throttled by SQS (RequestThrottled)".to_owned();
     assert_eq!(told[0], (0, Some(throttled)));
     assert_eq!(told.last().unwrap(), &(2, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strict_send_sends_nothing_of_a_file_that_breaks_off() {
+    let rig = Rig::new().await;
+    let (file, _) = endless(3, 500);
+    let (options, clock) = (SendOptions::default(), rig.clock());
+    let (file, stop) = (BufReader::new(file), CancellationToken::new());
+    let report = producer::send_strict(&rig.queue, file, &options, clock, |_| {}, stop).await;
+    let report = report.unwrap();
+    assert_eq!((report.sent, report.unsent_from), (0, Some(1)));
+    assert!(matches!(report.stopped, Some(StopReason::Input(_))));
+    assert_eq!(rig.calls().len(), 0);
 }
