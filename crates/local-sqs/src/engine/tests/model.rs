@@ -288,14 +288,19 @@ impl Run {
             timers.chain(ages).min()
         );
 
-        let held: (usize, usize) = self
+        let (messages, remembered) = (&self.model.queue, self.model.remembered.len());
+        let bodies: usize = messages.iter().map(|m| m.body.len()).sum();
+        let held = (messages.len(), bodies + remembered * dedup::ENTRY_BYTES);
+        prop_assert_eq!(self.world.engine.queues["q.fifo"].held(), held);
+
+        let all: (usize, usize) = self
             .world
             .engine
             .queues
             .values()
             .map(Queue::held)
             .fold((0, 0), |sum, held| (sum.0 + held.0, sum.1 + held.1));
-        prop_assert_eq!(self.world.engine.held, held);
+        prop_assert_eq!(self.world.engine.held, all);
         Ok(())
     }
 }
