@@ -13,7 +13,7 @@ use crate::exit::Usage;
 
 /// Crates that say much and little of use; what they say at `trace` may hold bodies.
 const QUIET: &str =
-    "aws=warn,hyper=warn,h2=warn,reqwest=warn,rustls=warn,tower=warn,axum=warn,mio=warn";
+    "aws=error,hyper=warn,h2=warn,reqwest=warn,rustls=warn,tower=warn,axum=warn,mio=warn";
 
 /// Starts logging at the level of `HOOKLANE_LOG`, else at `level`, or `debug` with `--verbose`.
 ///
@@ -91,9 +91,9 @@ mod tests {
     #[test]
     fn the_sdk_is_quiet_unless_it_is_named() {
         let shown = |level: &str| filter(level).expect(level).to_string();
-        assert!(shown("debug").contains("aws=warn"));
+        assert!(shown("debug").contains("aws=error"));
         assert!(shown("info,aws=debug").contains("aws=debug"));
-        assert!(!shown("info,aws=debug").contains("aws=warn"));
+        assert!(!shown("info,aws=debug").contains("aws=error"));
     }
 
     #[test]

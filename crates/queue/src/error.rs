@@ -114,15 +114,19 @@ impl QueueError {
         E: std::error::Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        let cause = innermost(error);
-        if let Some(gap) = GAPS.iter().find(|gap| cause.contains(gap.theirs)) {
+        let causes = causes(error);
+        let is_told = |gap: &&Gap| causes.iter().any(|cause| cause.contains(gap.theirs));
+        if let Some(gap) = GAPS.iter().find(is_told) {
             let message = gap.ours.to_owned();
             return match gap.may_pass {
                 true => Self::Unreachable { action, message },
                 false => Self::Misconfigured { action, message },
             };
         }
-        let message = cause.replace('\n', ", ");
+        // The last cause is the one that names the thing.
+        let message = causes
+            .last()
+            .map_or_else(String::new, |cause| cause.replace('\n', ", "));
         match error {
             SdkError::ConstructionFailure(_) => Self::Misconfigured { action, message },
             _ => Self::Unreachable { action, message },
@@ -130,13 +134,11 @@ impl QueueError {
     }
 }
 
-/// The last cause of a chain: the one that names the thing.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
+/// An error and everything below it, in their own words.
+fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    std::iter::successors(Some(error), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// Something the AWS environment lacks.
@@ -149,11 +151,25 @@ struct Gap {
     may_pass: bool,
 }
 
-const GAPS: [Gap; 3] = [
+const NO_CREDENTIALS: &str =
+    "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
+
+const GAPS: [Gap; 5] = [
+    Gap {
+        theirs: "scheme is not http",
+        ours: "no root certificates are found, without which AWS cannot be trusted: install ca-certificates, or set SSL_CERT_FILE",
+        may_pass: false,
+    },
     Gap {
         theirs: "no credentials found",
-        ours: "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+        ours: NO_CREDENTIALS,
         // The credentials of an instance or a task may be slow to come.
+        may_pass: true,
+    },
+    Gap {
+        // The instance metadata service is the last place the chain asks.
+        theirs: "IMDS",
+        ours: NO_CREDENTIALS,
         may_pass: true,
     },
     Gap {
