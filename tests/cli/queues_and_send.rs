@@ -176,6 +176,12 @@ fn what_is_missing_in_the_aws_environment_is_told_with_what_to_set() {
     home.set("AWS_ACCESS_KEY_ID", "local")
         .set("AWS_SECRET_ACCESS_KEY", "local");
     assert_told(&home.run(&["send"]), 1, &["set AWS_REGION"]);
+    home.set("AWS_ENDPOINT_URL", "");
+    assert_told(&home.run(&["send"]), 1, &["set AWS_REGION"]);
+    home.set("AWS_REGION", "us-east-1")
+        .set("SSL_CERT_FILE", "/nonexistent")
+        .set("SSL_CERT_DIR", "/nonexistent");
+    assert_told(&home.run(&["send"]), 1, &["install ca-certificates"]);
 }
 
 #[test]
