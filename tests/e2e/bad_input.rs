@@ -55,13 +55,27 @@ fn a_pair_that_would_lose_events_is_refused_before_anything_is_received() {
     );
     let standard = created["dead_letter_url"].as_str().expect("a URL");
     world.home.set("HOOKLANE_QUEUE__DEAD_LETTER_URL", standard);
-    let ended = world.home.run(&["work"]);
-    assert_ne!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stderr.contains("FIFO"), "{ended:?}");
+    assert_told(
+        &world.home.run(&["work"]),
+        2,
+        &[
+            "queue.dead_letter_url",
+            "a standard queue behind a FIFO source",
+        ],
+    );
 
     world
         .home
         .set("HOOKLANE_QUEUE__DEAD_LETTER_URL", &dead_letter_url);
+    // Told when the queues are opened: a receive is not an attempt.
+    world.set_max_receive_count(99);
+    assert_told(
+        &world.home.run(&["work"]),
+        1,
+        &["99 receives (maxReceiveCount)"],
+    );
+    world.set_max_receive_count(1000);
+
     let listener = Listener::start(&world.home, &[]);
     world.configure(&callback(&listener.url));
     assert_eq!(world.drain()["delivered"], 1);

@@ -10,6 +10,7 @@ mod dead_letters;
 mod failing;
 mod logs;
 mod main_job;
+mod outage;
 mod receiver;
 mod request;
 mod standard;

@@ -6,8 +6,8 @@ use std::future::Future;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::primitives::Blob;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue};
-use serde_json::Value;
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, QueueAttributeName};
+use serde_json::{Value, json};
 
 use crate::support::{Ended, Home, LocalSqs, documents};
 
@@ -25,6 +25,8 @@ allow_networks = ["127.0.0.0/8"]
 
 pub(crate) struct World {
     pub(crate) home: Home,
+    /// Where SQS is.
+    pub(crate) endpoint: String,
     pub(crate) queue_url: String,
     pub(crate) dead_letter_url: String,
     pub(crate) client: Client,
@@ -54,6 +56,7 @@ impl World {
             queue_url: url("queue_url"),
             dead_letter_url: url("dead_letter_url"),
             client: client(&sqs.variables[0].1),
+            endpoint: sqs.variables[0].1.clone(),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -129,6 +132,32 @@ impl World {
             .set_message_group_id(fifo.map(|(group, _)| group.to_owned()))
             .set_message_deduplication_id(fifo.map(|(_, id)| id.to_owned()));
         self.wait(request.send()).expect("sent");
+    }
+
+    /// Changes after how many receives SQS itself moves a message away.
+    pub(crate) fn set_max_receive_count(&self, count: u32) {
+        let attributes = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.dead_letter_url);
+        let attributes = attributes
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send();
+        let attributes = self
+            .wait(attributes)
+            .expect("attributes")
+            .attributes
+            .unwrap_or_default();
+        let policy = json!({
+            "deadLetterTargetArn": attributes[&QueueAttributeName::QueueArn],
+            "maxReceiveCount": count,
+        });
+        let change = self
+            .client
+            .set_queue_attributes()
+            .queue_url(&self.queue_url);
+        let change = change.attributes(QueueAttributeName::RedrivePolicy, policy.to_string());
+        self.wait(change.send()).expect("set");
     }
 
     /// The messages of the internal queue, at most ten, with everything on them.
