@@ -247,7 +247,7 @@ impl LocalSqs {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let arguments = [&["local-sqs", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut service = Home::new().start(&arguments);
-        let lines = (0..4).map(|_| service.line()).collect::<Vec<_>>();
+        let lines = (0..5).map(|_| service.line()).collect::<Vec<_>>();
         let variables = lines.iter().map(|line| {
             let (name, value) = line.split_once('=').expect("NAME=value");
             (name.to_owned(), value.to_owned())

@@ -139,7 +139,7 @@ fn assert_shown(world: &World, attempts: &[Request]) {
     );
     for (attempt, request) in recorded.iter().zip(attempts) {
         assert_eq!(
-            attempt["excerpt"], "hooklane listen: 500 Internal Server Error ",
+            attempt["excerpt"], "hooklane listen: 500 Internal Server Error",
             "{attempt}"
         );
         let at = attempt["at"]

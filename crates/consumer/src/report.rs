@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts, is_header_text};
-use event::Event;
+use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts};
+use event::{Event, is_header_text};
 use queue::{EntryError, Received};
 use tracing::{error, info, warn};
 

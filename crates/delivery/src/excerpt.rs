@@ -12,11 +12,9 @@ pub const EXCERPT_CHARS: usize = 512;
 pub fn clean_excerpt(body: &[u8]) -> String {
     // A character takes at most four bytes and an invalid sequence at most three, so no more bytes than this matter.
     let body = &body[..body.len().min(EXCERPT_CHARS * 4)];
-    String::from_utf8_lossy(body)
-        .chars()
-        .take(EXCERPT_CHARS)
-        .map(clean)
-        .collect()
+    let text = String::from_utf8_lossy(body);
+    let clean: String = text.chars().take(EXCERPT_CHARS).map(clean).collect();
+    clean.trim().to_owned()
 }
 
 fn clean(c: char) -> char {

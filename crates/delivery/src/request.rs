@@ -67,16 +67,6 @@ pub fn headers(
         .collect()
 }
 
-/// Says whether a text can stand in a header as it is: visible ASCII and inner spaces (RFC 9110, section
-/// 5.5, without the bytes it calls obsolete).
-pub fn is_header_text(text: &str) -> bool {
-    !text.is_empty()
-        && text.trim() == text
-        && text
-            .bytes()
-            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,19 +124,6 @@ mod tests {
             "X-Hooklane-Replay",
         ] {
             assert_eq!(value(&headers, name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_would_break_out_of_its_header_is_told() {
-        for (text, fits) in [
-            ("a b", true),
-            ("", false),
-            ("a\r\nX: y", false),
-            ("é", false),
-            (" a", false),
-        ] {
-            assert_eq!(is_header_text(text), fits, "{text:?}");
         }
     }
 }

@@ -9,11 +9,12 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use event::is_header_text;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{Secret, is_header_text};
+use crate::Secret;
 
 /// How a shared secret becomes a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -55,11 +55,9 @@ impl InvalidEvent {
         };
         let full = error.to_string();
         // Syntax errors are fixed phrases, followed by a line and column that mean little inside a one-line body.
-        let problem = full
-            .split(" at line ")
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let problem = full.split(" at line ").next().unwrap_or_default();
+        // An "ident" is one of the words true, false and null.
+        let problem = problem.replace("expected ident", "expected a value");
         Self::NotJson {
             at: (line_start + error.column().saturating_sub(1)).min(text.len()),
             problem,

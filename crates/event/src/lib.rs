@@ -14,7 +14,7 @@ pub use body::{Draft, Fill, append_keys};
 pub use dedup_clock::{DedupClock, Lane, LaneError, Scope, Slot};
 pub use event::Event;
 pub use invalid::InvalidEvent;
-pub use message::{DEAD_LETTER_ROOM, is_message_character, unsendable_character};
+pub use message::{DEAD_LETTER_ROOM, is_header_text, is_message_character, unsendable_character};
 pub use setup::{InvalidSetup, group_of_setup, setup_of_group};
 pub use timestamp::Timestamp;
 

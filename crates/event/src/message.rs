@@ -1,4 +1,4 @@
-//! What fits an SQS message, whatever event it carries.
+//! What fits an SQS message and an HTTP header, whatever event it is of.
 
 /// Bytes of a queue's message limit that a sender leaves free, so that the event and the record of its failed
 /// attempts still fit one dead letter.
@@ -17,6 +17,16 @@ pub const fn is_message_character(character: char) -> bool {
 pub fn unsendable_character(text: &str) -> Option<(usize, char)> {
     text.char_indices()
         .find(|&(_, character)| !is_message_character(character))
+}
+
+/// Says whether a text can stand in a header as it is: visible ASCII and inner spaces (RFC 9110, section
+/// 5.5, without the bytes it calls obsolete).
+pub fn is_header_text(text: &str) -> bool {
+    !text.is_empty()
+        && text.trim() == text
+        && text
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -51,5 +61,18 @@ mod tests {
             Some((3, '\u{ffff}'))
         );
         assert_eq!(unsendable_character("plain\n"), None);
+    }
+
+    #[test]
+    fn a_text_that_would_break_out_of_its_header_is_told() {
+        for (text, fits) in [
+            ("a b", true),
+            ("", false),
+            ("a\r\nX: y", false),
+            ("é", false),
+            (" a", false),
+        ] {
+            assert_eq!(is_header_text(text), fits, "{text:?}");
+        }
     }
 }

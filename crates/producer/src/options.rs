@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{DedupClock, EVENT_NAME, InvalidSetup, Lane, Scope, group_of_setup};
+use event::{DedupClock, EVENT_NAME, InvalidSetup, Lane, Scope, group_of_setup, is_header_text};
 use queue::{Attribute, DedupScope, Queue};
 
 use crate::line::Rules;
@@ -53,7 +53,9 @@ pub enum SendError {
     #[error(transparent)]
     EventSetup(#[from] InvalidSetup),
     /// The event name cannot be a message attribute and a header.
-    #[error("the event name must be 1 to {MAX_EVENT_NAME} printable ASCII characters")]
+    #[error(
+        "the event name must be 1 to {MAX_EVENT_NAME} printable ASCII characters, the first and last no space"
+    )]
     EventName,
     /// A strict send reads its file twice.
     #[error("the input cannot be read a second time: {0}")]
@@ -65,8 +67,7 @@ impl SendOptions {
         let Some(name) = &self.event_name else {
             return Ok(BTreeMap::new());
         };
-        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
-        if name.is_empty() || name.len() > MAX_EVENT_NAME || !name.chars().all(printable) {
+        if name.len() > MAX_EVENT_NAME || !is_header_text(name) {
             return Err(SendError::EventName);
         }
         Ok(BTreeMap::from([(

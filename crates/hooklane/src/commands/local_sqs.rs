@@ -32,14 +32,16 @@ pub(super) async fn run(arguments: cli::LocalSqs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What an AWS client needs to come here, as lines that a shell takes.
+/// What an AWS client needs to come here, as lines that a shell takes. (boto3 and version 1 of the AWS CLI
+/// look for the region in `AWS_DEFAULT_REGION` only.)
 fn environment(address: SocketAddr) -> String {
     format!(
         "AWS_ENDPOINT_URL=http://{address}
 AWS_REGION=us-east-1
+AWS_DEFAULT_REGION=us-east-1
 AWS_ACCESS_KEY_ID=local
 AWS_SECRET_ACCESS_KEY=local
-export AWS_ENDPOINT_URL AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+export AWS_ENDPOINT_URL AWS_REGION AWS_DEFAULT_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 "
     )
 }

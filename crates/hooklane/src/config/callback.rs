@@ -171,7 +171,7 @@ fn events(
 
 /// The name is sent along as a header.
 fn event_name(name: &str) -> Result<(), String> {
-    match delivery::is_header_text(name) {
+    match event::is_header_text(name) {
         true => Ok(()),
         false => Err(format!(
             "{} is not the name of an event: use visible ASCII characters",

@@ -45,7 +45,7 @@ async fn bad_lines_are_reported_by_number_and_their_group_goes_on() {
     .concat();
     let report = rig.send_with(&input[..], &for_setup("7"), |_| {}).await;
     let expected = [
-        (4, "not valid JSON at byte 1: expected ident"),
+        (4, "not valid JSON at byte 1: expected a value"),
         (5, "expected a JSON object, found an array"),
         (6, "`msg_id` must be a string, found null"),
         (7, "not valid UTF-8 at byte 6"),
