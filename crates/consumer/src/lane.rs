@@ -173,20 +173,25 @@ impl<P: Post> LaneRun<'_, P> {
                 Ok(seen) => seen,
                 Err(error) => return Err(self.ledger_down(&error)),
             };
+            self.write_unwritten(&mut known).await?;
             known.record = known.seen.as_ref().map(|s| s.record.clone());
-            self.recall_unwritten(&mut known);
         }
         Ok(known)
     }
 
-    /// Attempts that the ledger could not take count, unless another worker has written since.
-    fn recall_unwritten(&self, known: &mut Known) {
-        let message_id = &self.head().message.message_id;
-        if let Some(unwritten) = self.shared.memory().unwritten(message_id)
-            && unwritten.seen == known.seen
+    /// Attempts that the ledger could not take count, unless another worker has written since. They are
+    /// written down before anything else, since this visit may end without an attempt of its own.
+    async fn write_unwritten(&self, known: &mut Known) -> Result<(), End> {
+        let unwritten = self
+            .shared
+            .memory()
+            .unwritten(&self.head().message.message_id);
+        if let Some(Unwritten { record, seen }) = unwritten
+            && seen == known.seen
         {
-            known.record = Some(unwritten.record);
+            known.seen = Some(self.write(seen.as_ref(), record).await?);
         }
+        Ok(())
     }
 
     fn ledger_down(&self, error: &dyn std::fmt::Display) -> End {

@@ -11,7 +11,7 @@ use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
 use store::{Ledger, LedgerSpec};
 use world::faults::{Call, Fault, with_faults};
-use world::{Reply, Seen, World, number};
+use world::{Reply, Seen, World, about, number};
 
 /// A switch that a test throws while the world runs.
 #[derive(Clone, Default)]
@@ -382,6 +382,26 @@ async fn a_ledger_that_is_down_stops_receiving_loses_nothing_and_repeats_no_atte
         "no attempt is made twice"
     );
     assert!(health.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_was_down_for_less_than_a_wait_makes_no_attempt_forgotten() {
+    let mut world = World::new(|_| Reply::Status(500)).await;
+    let ledger = Breakable::under(&mut world).await;
+    world.send("EventSetup_1", 1..=1).await;
+    ledger.set_broken();
+    let worker = world.start();
+    world.until_seen(2).await;
+    pass(8).await;
+    ledger.mend();
+    world.until_seen(4).await;
+    pass(120).await;
+    worker.stop().await;
+    let seen = world.receiver.seen();
+    let attempts: Vec<_> = seen.iter().map(Seen::attempt).collect();
+    assert_eq!(attempts, [1, 2, 3, 4]);
+    assert!(about(seen[2].at, 60), "{:?}", seen[2].at);
+    assert_eq!(world.dead().await[0].1.attempts.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
