@@ -168,6 +168,7 @@ mod tests {
         let record = Record {
             attempts: Vec::new(),
             state: Verdict::new(Reason::NoCallback, None).into_state(Timestamp::from_millis(0)),
+            receives: 1,
         };
         let letter = letter("https://sqs/q.fifo", message, record, None, None);
         let attributes = attributes(message, &letter, maximum);

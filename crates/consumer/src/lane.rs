@@ -144,6 +144,11 @@ impl<P: Post> LaneRun<'_, P> {
         match Visit::open(schedule, known.record.as_ref(), message.receive_count, now) {
             Visit::TooEarly { remaining } => Err(End::Wait(remaining)),
             Visit::Attempt { n } => self.attempt_from(n, known).await,
+            Visit::Watch => {
+                let record = self.waiting(Vec::new(), Duration::ZERO);
+                let seen = Some(self.write(None, record).await?);
+                self.attempt_from(1, Known { seen, ..known }).await
+            }
             Visit::SetAside { reason } => {
                 let (known, attempts) = known.take_attempts();
                 self.set_aside(known, attempts, Verdict::new(reason, None))
@@ -313,6 +318,7 @@ impl<P: Post> LaneRun<'_, P> {
         Record {
             attempts,
             state: RecordState::Waiting { not_before },
+            receives: self.head().message.receive_count,
         }
     }
 
@@ -374,7 +380,11 @@ impl<P: Post> LaneRun<'_, P> {
         verdict: Verdict,
     ) -> Result<Settled, End> {
         let state = verdict.into_state(self.shared.clock.now());
-        let record = Record { attempts, state };
+        let record = Record {
+            attempts,
+            state,
+            receives: self.head().message.receive_count,
+        };
         self.write(known.seen.as_ref(), record.clone()).await?;
         self.bury(record, known.earlier).await
     }

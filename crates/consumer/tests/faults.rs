@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use delivery::{RetrySchedule, ScheduleSettings};
+use delivery::{Reason, RetrySchedule, ScheduleSettings};
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
 use store::{Ledger, LedgerSpec};
@@ -249,6 +249,43 @@ async fn an_internal_queue_that_denies_us_is_met_ever_more_slowly_so_that_no_rec
         summary.received
     );
     assert_eq!(world.counts().await.total(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_received_a_hundred_times_behind_a_held_event_still_gets_its_four_attempts() {
+    let denying = Switch::default();
+    let switch = denying.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "SendMessageBatch" if call.is_to_the_internal_queue() && switch.is_on() => {
+                Fault::Answer(
+                    403,
+                    r#"{"__type":"com.amazonaws.sqs#AccessDenied","message":"no"}"#,
+                )
+            }
+            _ => Fault::None,
+        },
+        |s| Reply::Status(if number(s) < 3 { 500 } else { 200 }),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=3).await;
+    denying.set(true);
+    let worker = world.start();
+    world.until_seen(4).await;
+    pass(24 * 3600).await;
+    denying.set(false);
+    pass(1000).await;
+    worker.stop().await;
+    let seen: Vec<_> = world
+        .receiver
+        .seen()
+        .iter()
+        .skip(4)
+        .map(|s| (number(s), s.attempt()))
+        .collect();
+    assert_eq!(seen, [(2, 1), (2, 2), (2, 3), (2, 4), (3, 1)]);
+    let reasons: Vec<_> = world.dead().await.iter().map(|d| d.1.reason).collect();
+    assert_eq!(reasons, [Reason::Exhausted, Reason::Exhausted]);
 }
 
 #[tokio::test(start_paused = true)]
