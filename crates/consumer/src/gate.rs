@@ -9,7 +9,10 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(5);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+
+/// A minute less than SQS remembers a deduplication id: a dead letter that was taken although its answer was
+/// lost is sent again within that time, and no second copy is kept.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(240);
 
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -99,7 +102,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_goes_down_again_soon_after_it_came_back_is_met_more_slowly_up_to_five_minutes() {
+    async fn what_goes_down_again_soon_after_it_came_back_is_met_more_slowly_up_to_four_minutes() {
         let gate = Gate::new();
         let mut backoffs = Vec::new();
         for _ in 0..8 {
@@ -108,7 +111,7 @@ mod tests {
             tokio::time::advance(gate.backoff()).await;
             gate.reopen();
         }
-        assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 240, 240]);
         tokio::time::advance(2 * LONGEST_BACKOFF).await;
         gate.close("the internal queue", &"denied");
         assert_eq!(gate.backoff(), FIRST_BACKOFF);

@@ -34,6 +34,8 @@ pub enum Fault {
     Unavailable,
     /// SQS does it, and the answer is lost.
     AnswerLost,
+    /// No answer ever comes.
+    Silence,
     /// SQS does nothing and answers this.
     Answer(u16, &'static str),
 }
@@ -100,6 +102,7 @@ impl HttpConnector for Line {
         HttpConnectorFuture::new(async move {
             match fault {
                 Fault::None => answer.call(request).await,
+                Fault::Silence => std::future::pending().await,
                 Fault::Unavailable => Ok(answer_of(503, "{}")),
                 Fault::Answer(status, body) => Ok(answer_of(status, body)),
                 Fault::AnswerLost => {

@@ -8,6 +8,7 @@
 )]
 
 pub mod faults;
+pub mod ledger;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
