@@ -107,11 +107,7 @@ impl<P: Post> Worker<P> {
         );
         let poller = Arc::new(Poller {
             room: Arc::new(Semaphore::new(shared.settings.max_in_flight)),
-            wait: if mode == Mode::Drain {
-                DRAIN_WAIT
-            } else {
-                Duration::from_secs(MAX_WAIT_S)
-            },
+            wait: longest_wait(mode, shared.settings.visibility_timeout),
             lanes: TaskTracker::new(),
             polls: TaskTracker::new(),
             health: self.health,
@@ -131,6 +127,15 @@ impl<P: Post> Worker<P> {
         watch.abort();
         expiry.abort();
         shared.tally.summary(began.elapsed().as_secs_f64())
+    }
+}
+
+/// How long a poll may wait. A lease counts from the moment the poll began: half of it is left of one that
+/// SQS gives at the poll's end.
+fn longest_wait(mode: Mode, visibility: Duration) -> Duration {
+    match mode {
+        Mode::Drain => DRAIN_WAIT,
+        Mode::Serve => Duration::from_secs(MAX_WAIT_S).min(visibility / 2),
     }
 }
 
