@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use delivery::{
     Attempt, Decision, Hide, Lane, Outcome, REPLAY, Reason, Record, RecordState, Replay,
-    RequestFacts, Visit,
+    RequestFacts, Visit, is_header_text,
 };
 use event::{EVENT_NAME, Event};
 use store::{Key, Seen, WriteError};
@@ -279,7 +279,9 @@ impl<P: Post> LaneRun<'_, P> {
             attempt: n,
             group: message.group.as_deref(),
             sequence_number: message.sequence_number.as_deref(),
-            event_name: message.text_attribute(EVENT_NAME),
+            event_name: message
+                .text_attribute(EVENT_NAME)
+                .filter(|name| is_header_text(name)),
             replay: earlier.is_some(),
         };
         let request = Request {

@@ -17,11 +17,12 @@ pub(crate) fn webhook_id<'a>(
     message: &'a Received,
     earlier: Option<&'a Replay>,
 ) -> &'a str {
-    let first_message_id = earlier.map_or(&message.message_id, |replay| &replay.origin.message_id);
-    let msg_id = event
-        .msg_id()
-        .filter(|id| id.len() <= LONGEST_ID && is_header_text(id));
-    msg_id.unwrap_or(first_message_id)
+    let first_message_id = earlier.map(|replay| replay.origin.message_id.as_str());
+    [event.msg_id(), first_message_id]
+        .into_iter()
+        .flatten()
+        .find(|id| id.len() <= LONGEST_ID && is_header_text(id))
+        .unwrap_or(&message.message_id)
 }
 
 /// One attempt and what follows from it.

@@ -306,3 +306,18 @@ async fn an_event_that_comes_late_in_a_long_poll_is_delivered_on_the_shortest_of
     let summary = worker.stop().await;
     assert_eq!((summary.received, summary.delivered), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_name_that_no_header_can_hold_costs_the_event_nothing_but_that_header() {
+    let world = World::new(|_| Reply::Status(200)).await;
+    for name in ["talent\ncreated", " talent", "größer", "talent created"] {
+        let body = r#"{"msg_id":"m"}"#;
+        world
+            .send_with("EventSetup_1", body, &[("event", name)])
+            .await;
+    }
+    world.drain().await;
+    let seen = world.receiver.seen();
+    let names: Vec<_> = seen.iter().map(|s| s.header("X-Hooklane-Event")).collect();
+    assert_eq!(names, [None, None, None, Some("talent created")]);
+}
