@@ -86,7 +86,7 @@ pub(crate) async fn send(
         attributes: attributes(message, letter, queue.attributes().maximum_message_size),
     };
     let answers = queue.send_batch(std::slice::from_ref(&outgoing)).await;
-    match answers.map_err(NotSent::Down)?.pop() {
+    match answers.map_err(not_sent)?.pop() {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) if error.is_transient() => Err(NotSent::Down(QueueError::Unreachable {
             action: "SendMessageBatch",
@@ -94,6 +94,18 @@ pub(crate) async fn send(
         })),
         Some(Err(error)) => Err(NotSent::Refused(error)),
         None => unreachable!("a batch answers for each of its entries"),
+    }
+}
+
+/// The call holds one message alone, so what SQS rejects in it is that message.
+fn not_sent(error: QueueError) -> NotSent {
+    match error {
+        QueueError::Rejected { code, message, .. } => NotSent::Refused(EntryError {
+            code,
+            message,
+            sender_fault: true,
+        }),
+        error => NotSent::Down(error),
     }
 }
 

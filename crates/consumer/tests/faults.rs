@@ -224,6 +224,34 @@ async fn an_event_that_the_internal_queue_refuses_is_held_with_its_group_and_sto
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_the_internal_queue_rejects_holds_that_group_and_stops_nobody_else() {
+    let world = world_with(
+        |call| match call.action.as_str() {
+            "SendMessageBatch" if call.is_to_the_internal_queue() => Fault::Answer(
+                400,
+                r#"{"__type":"com.amazonaws.sqs#BatchRequestTooLong","message":"no"}"#,
+            ),
+            _ => Fault::None,
+        },
+        |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=1).await;
+    let worker = world.worker();
+    let health = worker.health();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let task = tokio::spawn(worker.run(consumer::Mode::Serve, stop.clone()));
+    world.until_seen(4).await;
+    pass(3).await;
+    assert!(health.is_ready());
+    world.send("EventSetup_2", 2..=2).await;
+    pass(1).await;
+    assert_eq!(world.receiver.seen().len(), 5);
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_internal_queue_that_denies_us_is_met_ever_more_slowly_so_that_no_receive_count_runs_up()
 {
     let world = world_with(
