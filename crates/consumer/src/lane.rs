@@ -25,8 +25,11 @@ use crate::tally::Tally;
 /// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a group waits whose head the internal queue refuses: it is held, never deleted.
-const HELD_FOR: Duration = Duration::from_secs(300);
+/// How long a group waits whose head the internal queue refuses: it is held, never deleted. At first for
+/// the shortest time, then for as long again as it has waited already, so that in the two weeks that SQS may
+/// keep it no receive count comes near the native backstop.
+const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
+const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
 
 /// Why a lane ends before it is empty.
 #[derive(Debug)]
@@ -412,7 +415,8 @@ impl<P: Post> LaneRun<'_, P> {
             }
             Err(NotSent::Refused(why)) => {
                 report::refused(message, &why);
-                Err(End::Wait(HELD_FOR))
+                let held = letter.dead_at.until(self.shared.clock.now());
+                Err(End::Wait(held.clamp(SHORTEST_HOLD, LONGEST_HOLD)))
             }
         }
     }

@@ -224,6 +224,32 @@ async fn an_event_that_the_internal_queue_refuses_is_held_with_its_group_and_sto
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_is_refused_for_long_drives_no_receive_count_toward_the_native_backstop() {
+    let world = world_with(
+        |call| match call.action.as_str() {
+            "SendMessageBatch" if call.is_to_the_internal_queue() => Fault::Answer(
+                200,
+                r#"{"Failed":[{"Id":"0","Code":"InvalidMessageContents","Message":"no","SenderFault":true}]}"#,
+            ),
+            _ => Fault::None,
+        },
+        |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=2).await;
+    let worker = world.start();
+    world.until_seen(4).await;
+    pass(12 * 3600).await;
+    let summary = worker.stop().await;
+    assert_eq!(summary.attempts, 4);
+    assert!(
+        summary.received < 2 * 30,
+        "{} receives of two messages in half a day",
+        summary.received
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_the_internal_queue_rejects_holds_that_group_and_stops_nobody_else() {
     let world = world_with(
         |call| match call.action.as_str() {
