@@ -40,7 +40,8 @@ const DRAIN_LOOK: Duration = Duration::from_secs(2);
 /// Between two looks for records that have expired.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// How long settling may take after the last lane ended, at shutdown.
+/// At shutdown: how long settling may take after the last lane ended, and how long a worker waits for answers
+/// of SQS or the ledger that are overdue.
 const SETTLE_GRACE: Duration = Duration::from_secs(10);
 
 /// A worker, ready to run.
@@ -139,14 +140,15 @@ fn longest_wait(mode: Mode, visibility: Duration) -> Duration {
     }
 }
 
-/// Ends in order: polls, lanes, deletes.
+/// Ends in order: polls, lanes, deletes; waits for none of them for ever.
 async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
     let shared = poller.shared.clone();
     let grace = shared.settings.shutdown_grace;
-    let abort = async {
+    let too_late = async {
         sleep(grace).await;
         shared.abort.cancel();
-        std::future::pending::<()>().await;
+        // A long poll that began just before the stop still returns: what it brings is given back.
+        sleep(poller.wait.saturating_sub(grace) + SETTLE_GRACE).await;
     };
     let ended = async {
         poller.polls.close();
@@ -156,7 +158,10 @@ async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
     };
     tokio::select! {
         () = ended => {}
-        () = abort => {}
+        () = too_late => {
+            warn!("not every call was answered in time; messages still held come again when their lease ends");
+            return;
+        }
     }
     // The last owner of the settler: dropping it makes the settler finish.
     drop(poller);
