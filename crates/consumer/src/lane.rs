@@ -8,7 +8,7 @@ use delivery::{
     RequestFacts, Visit, is_header_text,
 };
 use event::{EVENT_NAME, Event};
-use store::{Key, Seen, WriteError};
+use store::{Key, LedgerError, Seen, WriteError};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use url::Url;
@@ -25,8 +25,8 @@ use crate::tally::Tally;
 /// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a group waits whose head the internal queue refuses: it is held, never deleted. At first for
-/// the shortest time, then for as long again as it has waited already, so that in the two weeks that SQS may
+/// How long a group waits whose head needs a person, since the internal queue refuses it or its record cannot
+/// be read: it is held, never deleted. What is refused waits at first for the shortest time, then for as long again as it has waited already, so that in the two weeks that SQS may
 /// keep it no receive count comes near the native backstop.
 const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
 const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
@@ -179,6 +179,10 @@ impl<P: Post> LaneRun<'_, P> {
         if message.receive_count > 1 {
             known.seen = match self.shared.ledger.read(&self.key()).await {
                 Ok(seen) => seen,
+                Err(error @ LedgerError::Record { .. }) => {
+                    report::unreadable(message, &error);
+                    return Err(End::Wait(LONGEST_HOLD));
+                }
                 Err(error) => return Err(self.ledger_down(&error)),
             };
             self.write_unwritten(&mut known).await?;

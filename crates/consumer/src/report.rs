@@ -5,6 +5,7 @@ use std::time::Duration;
 use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts, is_header_text};
 use event::Event;
 use queue::{EntryError, Received};
+use store::LedgerError;
 use tracing::{error, info, warn};
 
 /// The longest `msg_id` that serves as `webhook-id`.
@@ -76,5 +77,15 @@ pub(crate) fn refused(message: &Received, why: &EntryError) {
         group = message.group,
         error = %why,
         "the internal queue refuses this event: it is held in the source queue and its group waits; see what the queue takes with: hooklane queues check"
+    );
+}
+
+/// The ledger's record of an event cannot be read. It is held and its group waits: this needs a person.
+pub(crate) fn unreadable(message: &Received, why: &LedgerError) {
+    error!(
+        message = message.message_id,
+        group = message.group,
+        error = %why,
+        "nobody knows which attempts this event has had: it is held in the source queue and its group waits; without that record it starts from its first attempt"
     );
 }

@@ -483,6 +483,27 @@ async fn a_ledger_that_was_down_for_less_than_a_wait_makes_no_attempt_forgotten(
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_record_that_cannot_be_read_holds_its_group_and_stops_nobody_else() {
+    let mut world = World::new(|s| Reply::Status(if number(s) == 1 { 500 } else { 200 })).await;
+    let ledger = Breakable::under(&mut world).await;
+    world.send("EventSetup_1", 1..=1).await;
+    let worker = world.worker();
+    let health = worker.health();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let task = tokio::spawn(worker.run(consumer::Mode::Serve, stop.clone()));
+    world.until_seen(2).await;
+    pass(10).await;
+    ledger.execute("UPDATE attempts SET record = '{}'");
+    pass(55).await;
+    assert!(health.is_ready());
+    world.send("EventSetup_2", 2..=2).await;
+    pass(1).await;
+    assert_eq!(world.receiver.seen().len(), 3);
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_accepted_on_its_first_receive_asks_nothing_of_the_ledger() {
     let mut world = World::new(|_| Reply::Status(200)).await;
     let ledger = Breakable::under(&mut world).await;
