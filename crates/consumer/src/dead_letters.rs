@@ -1,6 +1,7 @@
 //! The way of an event into the internal queue.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use delivery::{
     DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Record, RecordState, Replay,
@@ -8,6 +9,10 @@ use delivery::{
 };
 use event::{EVENT_NAME, Timestamp};
 use queue::{Attribute, EntryError, Outgoing, Queue, QueueError, Received};
+
+/// A dead letter that may lie in the internal queue already is sent again within this time, a minute less than
+/// SQS remembers a deduplication id, so that no second copy is kept.
+pub(crate) const AGAIN_WITHIN: Duration = Duration::from_secs(240);
 
 /// Why an event is set aside.
 #[derive(Debug)]

@@ -8,11 +8,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info};
 
+use crate::dead_letters::AGAIN_WITHIN;
+
 const FIRST_BACKOFF: Duration = Duration::from_secs(5);
 
-/// A minute less than SQS remembers a deduplication id: a dead letter that was taken although its answer was
-/// lost is sent again within that time, and no second copy is kept.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(240);
+/// An answer of the internal queue that was lost may have hidden a success.
+const LONGEST_BACKOFF: Duration = AGAIN_WITHIN;
 
 #[derive(Debug)]
 pub(crate) struct Gate {

@@ -383,7 +383,7 @@ impl<P: Post> LaneRun<'_, P> {
     /// The event has come to its end: the ledger says so before anything else, so that it is never
     /// attempted again.
     async fn set_aside(
-        &self,
+        &mut self,
         known: Known,
         attempts: Vec<Attempt>,
         verdict: Verdict,
@@ -400,7 +400,10 @@ impl<P: Post> LaneRun<'_, P> {
 
     /// Sends the head to the internal queue; its delete follows. A crash in between repeats a step and
     /// never loses the event: the internal queue drops the second copy by its deduplication id.
-    async fn bury(&self, record: Record, earlier: Option<Replay>) -> Result<Settled, End> {
+    async fn bury(&mut self, record: Record, earlier: Option<Replay>) -> Result<Settled, End> {
+        self.lease
+            .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
+            .await?;
         let message = &self.head().message;
         let callback = &self.shared.settings.callback;
         let url = callback

@@ -388,6 +388,33 @@ async fn an_answer_lost_after_a_long_outage_of_the_internal_queue_leaves_one_dea
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dead_letter_whose_delete_never_came_is_repeated_in_time_by_the_next_worker_whatever_the_lease()
+ {
+    let down = Switch::default();
+    let switch = down.clone();
+    let mut world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if switch.is_on() => Fault::Silence,
+            _ => Fault::None,
+        },
+        |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
+    )
+    .await;
+    world.settings.visibility_timeout = Duration::from_secs(600);
+    world.send("EventSetup_1", 1..=2).await;
+    down.set(true);
+    let worker = world.start();
+    world.until_seen(4).await;
+    worker.stop().await;
+    let next = world.start();
+    pass(400).await;
+    down.set(false);
+    pass(1000).await;
+    next.stop().await;
+    assert_eq!(world.dead().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lane_whose_lease_cannot_be_extended_ends_without_another_post_and_repeats_nothing() {
     let down = Switch::default();
     let switch = down.clone();
