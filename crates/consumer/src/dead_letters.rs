@@ -1,6 +1,7 @@
 //! The way of an event into the internal queue.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use delivery::{
     DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Record, RecordState, Replay,
@@ -8,6 +9,10 @@ use delivery::{
 };
 use event::{EVENT_NAME, Timestamp};
 use queue::{Attribute, EntryError, Outgoing, Queue, QueueError, Received};
+
+/// A dead letter that may lie in the internal queue already is sent again within this time, a minute less than
+/// SQS remembers a deduplication id, so that no second copy is kept.
+pub(crate) const AGAIN_WITHIN: Duration = Duration::from_secs(240);
 
 /// Why an event is set aside.
 #[derive(Debug)]
@@ -86,7 +91,7 @@ pub(crate) async fn send(
         attributes: attributes(message, letter, queue.attributes().maximum_message_size),
     };
     let answers = queue.send_batch(std::slice::from_ref(&outgoing)).await;
-    match answers.map_err(NotSent::Down)?.pop() {
+    match answers.map_err(not_sent)?.pop() {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) if error.is_transient() => Err(NotSent::Down(QueueError::Unreachable {
             action: "SendMessageBatch",
@@ -94,6 +99,18 @@ pub(crate) async fn send(
         })),
         Some(Err(error)) => Err(NotSent::Refused(error)),
         None => unreachable!("a batch answers for each of its entries"),
+    }
+}
+
+/// The call holds one message alone, so what SQS rejects in it is that message.
+fn not_sent(error: QueueError) -> NotSent {
+    match error {
+        QueueError::Rejected { code, message, .. } => NotSent::Refused(EntryError {
+            code,
+            message,
+            sender_fault: true,
+        }),
+        error => NotSent::Down(error),
     }
 }
 
@@ -168,6 +185,7 @@ mod tests {
         let record = Record {
             attempts: Vec::new(),
             state: Verdict::new(Reason::NoCallback, None).into_state(Timestamp::from_millis(0)),
+            receives: 1,
         };
         let letter = letter("https://sqs/q.fifo", message, record, None, None);
         let attributes = attributes(message, &letter, maximum);

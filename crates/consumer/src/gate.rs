@@ -8,8 +8,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info};
 
+use crate::dead_letters::AGAIN_WITHIN;
+
 const FIRST_BACKOFF: Duration = Duration::from_secs(5);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+
+/// An answer of the internal queue that was lost may have hidden a success.
+const LONGEST_BACKOFF: Duration = AGAIN_WITHIN;
 
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -99,7 +103,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_goes_down_again_soon_after_it_came_back_is_met_more_slowly_up_to_five_minutes() {
+    async fn what_goes_down_again_soon_after_it_came_back_is_met_more_slowly_up_to_four_minutes() {
         let gate = Gate::new();
         let mut backoffs = Vec::new();
         for _ in 0..8 {
@@ -108,7 +112,7 @@ mod tests {
             tokio::time::advance(gate.backoff()).await;
             gate.reopen();
         }
-        assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 240, 240]);
         tokio::time::advance(2 * LONGEST_BACKOFF).await;
         gate.close("the internal queue", &"denied");
         assert_eq!(gate.backoff(), FIRST_BACKOFF);

@@ -76,7 +76,7 @@ impl Lease {
         if self.remaining().is_zero() {
             return Err(LeaseLost);
         }
-        self.extend(lane).await?;
+        self.renew(self.visibility, lane).await?;
         if self.remaining() >= needed {
             Ok(())
         } else {
@@ -84,20 +84,33 @@ impl Lease {
         }
     }
 
+    /// Sees to it that everything held comes back within `longest` should this worker die.
+    pub(crate) async fn at_most(
+        &mut self,
+        longest: Duration,
+        lane: &Lane<Held>,
+    ) -> Result<(), LeaseLost> {
+        match self.remaining() {
+            Duration::ZERO => Err(LeaseLost),
+            left if left > longest => self.renew(longest, lane).await,
+            _ => Ok(()),
+        }
+    }
+
     fn remaining(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    async fn extend(&mut self, lane: &Lane<Held>) -> Result<(), LeaseLost> {
+    async fn renew(&mut self, visibility: Duration, lane: &Lane<Held>) -> Result<(), LeaseLost> {
         self.deletes
             .retain(|d| !d.confirmed.load(Ordering::Relaxed));
         let held = lane.iter().map(|h| h.message.receipt_handle.as_str());
         let deletes = self.deletes.iter().map(|d| d.receipt_handle.as_str());
         let changes: Vec<_> = held
             .chain(deletes)
-            .map(|handle| (handle, self.visibility))
+            .map(|handle| (handle, visibility))
             .collect();
-        let until = Instant::now() + self.visibility;
+        let until = Instant::now() + visibility;
         let refused = set_visibility(&self.queue, &changes, self.until).await;
         // A refusal for a message that is being deleted says only that the delete came first.
         if refused.iter().any(|&position| position < lane.len()) {
@@ -223,6 +236,16 @@ mod tests {
         tokio::time::advance(Duration::from_secs(40)).await;
         lease.outlast(Duration::from_secs(32), &lane).await.unwrap();
         assert_eq!(lease.until, until + Duration::from_secs(40));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_is_too_long_is_shortened_and_one_that_is_over_stays_lost() {
+        let (mut lease, lane) = held_lane().await;
+        let longest = Duration::from_secs(20);
+        lease.at_most(longest, &lane).await.unwrap();
+        assert_eq!(lease.remaining(), longest);
+        tokio::time::advance(longest).await;
+        assert_eq!(lease.at_most(longest, &lane).await, Err(LeaseLost));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use delivery::{
     Attempt, Decision, Hide, Lane, Outcome, REPLAY, Reason, Record, RecordState, Replay,
-    RequestFacts, Visit,
+    RequestFacts, Visit, is_header_text,
 };
 use event::{EVENT_NAME, Event};
-use store::{Key, Seen, WriteError};
+use store::{Key, LedgerError, Seen, WriteError};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use url::Url;
@@ -25,8 +25,11 @@ use crate::tally::Tally;
 /// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a group waits whose head the internal queue refuses: it is held, never deleted.
-const HELD_FOR: Duration = Duration::from_secs(300);
+/// How long a group waits whose head needs a person, since the internal queue refuses it or its record cannot
+/// be read: it is held, never deleted. What is refused waits at first for the shortest time, then for as long again as it has waited already, so that in the two weeks that SQS may
+/// keep it no receive count comes near the native backstop.
+const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
+const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
 
 /// Why a lane ends before it is empty.
 #[derive(Debug)]
@@ -144,6 +147,11 @@ impl<P: Post> LaneRun<'_, P> {
         match Visit::open(schedule, known.record.as_ref(), message.receive_count, now) {
             Visit::TooEarly { remaining } => Err(End::Wait(remaining)),
             Visit::Attempt { n } => self.attempt_from(n, known).await,
+            Visit::Watch => {
+                let record = self.waiting(Vec::new(), Duration::ZERO);
+                let seen = Some(self.write(None, record).await?);
+                self.attempt_from(1, Known { seen, ..known }).await
+            }
             Visit::SetAside { reason } => {
                 let (known, attempts) = known.take_attempts();
                 self.set_aside(known, attempts, Verdict::new(reason, None))
@@ -171,22 +179,31 @@ impl<P: Post> LaneRun<'_, P> {
         if message.receive_count > 1 {
             known.seen = match self.shared.ledger.read(&self.key()).await {
                 Ok(seen) => seen,
+                Err(error @ LedgerError::Record { .. }) => {
+                    report::unreadable(message, &error);
+                    return Err(End::Wait(LONGEST_HOLD));
+                }
                 Err(error) => return Err(self.ledger_down(&error)),
             };
+            self.write_unwritten(&mut known).await?;
             known.record = known.seen.as_ref().map(|s| s.record.clone());
-            self.recall_unwritten(&mut known);
         }
         Ok(known)
     }
 
-    /// Attempts that the ledger could not take count, unless another worker has written since.
-    fn recall_unwritten(&self, known: &mut Known) {
-        let message_id = &self.head().message.message_id;
-        if let Some(unwritten) = self.shared.memory().unwritten(message_id)
-            && unwritten.seen == known.seen
+    /// Attempts that the ledger could not take count, unless another worker has written since. They are
+    /// written down before anything else, since this visit may end without an attempt of its own.
+    async fn write_unwritten(&self, known: &mut Known) -> Result<(), End> {
+        let unwritten = self
+            .shared
+            .memory()
+            .unwritten(&self.head().message.message_id);
+        if let Some(Unwritten { record, seen }) = unwritten
+            && seen == known.seen
         {
-            known.record = Some(unwritten.record);
+            known.seen = Some(self.write(seen.as_ref(), record).await?);
         }
+        Ok(())
     }
 
     fn ledger_down(&self, error: &dyn std::fmt::Display) -> End {
@@ -269,7 +286,9 @@ impl<P: Post> LaneRun<'_, P> {
             attempt: n,
             group: message.group.as_deref(),
             sequence_number: message.sequence_number.as_deref(),
-            event_name: message.text_attribute(EVENT_NAME),
+            event_name: message
+                .text_attribute(EVENT_NAME)
+                .filter(|name| is_header_text(name)),
             replay: earlier.is_some(),
         };
         let request = Request {
@@ -308,6 +327,7 @@ impl<P: Post> LaneRun<'_, P> {
         Record {
             attempts,
             state: RecordState::Waiting { not_before },
+            receives: self.head().message.receive_count,
         }
     }
 
@@ -363,20 +383,27 @@ impl<P: Post> LaneRun<'_, P> {
     /// The event has come to its end: the ledger says so before anything else, so that it is never
     /// attempted again.
     async fn set_aside(
-        &self,
+        &mut self,
         known: Known,
         attempts: Vec<Attempt>,
         verdict: Verdict,
     ) -> Result<Settled, End> {
         let state = verdict.into_state(self.shared.clock.now());
-        let record = Record { attempts, state };
+        let record = Record {
+            attempts,
+            state,
+            receives: self.head().message.receive_count,
+        };
         self.write(known.seen.as_ref(), record.clone()).await?;
         self.bury(record, known.earlier).await
     }
 
     /// Sends the head to the internal queue; its delete follows. A crash in between repeats a step and
     /// never loses the event: the internal queue drops the second copy by its deduplication id.
-    async fn bury(&self, record: Record, earlier: Option<Replay>) -> Result<Settled, End> {
+    async fn bury(&mut self, record: Record, earlier: Option<Replay>) -> Result<Settled, End> {
+        self.lease
+            .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
+            .await?;
         let message = &self.head().message;
         let callback = &self.shared.settings.callback;
         let url = callback
@@ -395,7 +422,8 @@ impl<P: Post> LaneRun<'_, P> {
             }
             Err(NotSent::Refused(why)) => {
                 report::refused(message, &why);
-                Err(End::Wait(HELD_FOR))
+                let held = letter.dead_at.until(self.shared.clock.now());
+                Err(End::Wait(held.clamp(SHORTEST_HOLD, LONGEST_HOLD)))
             }
         }
     }

@@ -53,6 +53,7 @@ impl Memory {
         put(&mut self.unwritten, message_id, unwritten);
     }
 
+    /// Takes out what was kept: whoever asks writes it down.
     pub(crate) fn unwritten(&mut self, message_id: &str) -> Option<Unwritten> {
         self.unwritten.pop(message_id)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts};
 use event::{Event, is_header_text};
 use queue::{EntryError, Received};
+use store::LedgerError;
 use tracing::{error, info, warn};
 
 /// The longest `msg_id` that serves as `webhook-id`.
@@ -17,11 +18,12 @@ pub(crate) fn webhook_id<'a>(
     message: &'a Received,
     earlier: Option<&'a Replay>,
 ) -> &'a str {
-    let first_message_id = earlier.map_or(&message.message_id, |replay| &replay.origin.message_id);
-    let msg_id = event
-        .msg_id()
-        .filter(|id| id.len() <= LONGEST_ID && is_header_text(id));
-    msg_id.unwrap_or(first_message_id)
+    let first_message_id = earlier.map(|replay| replay.origin.message_id.as_str());
+    [event.msg_id(), first_message_id]
+        .into_iter()
+        .flatten()
+        .find(|id| id.len() <= LONGEST_ID && is_header_text(id))
+        .unwrap_or(&message.message_id)
 }
 
 /// One attempt and what follows from it.
@@ -75,5 +77,15 @@ pub(crate) fn refused(message: &Received, why: &EntryError) {
         group = message.group,
         error = %why,
         "the internal queue refuses this event: it is held in the source queue and its group waits; see what the queue takes with: hooklane queues check"
+    );
+}
+
+/// The ledger's record of an event cannot be read. It is held and its group waits: this needs a person.
+pub(crate) fn unreadable(message: &Received, why: &LedgerError) {
+    error!(
+        message = message.message_id,
+        group = message.group,
+        error = %why,
+        "nobody knows which attempts this event has had: it is held in the source queue and its group waits; without that record it starts from its first attempt"
     );
 }

@@ -40,7 +40,8 @@ const DRAIN_LOOK: Duration = Duration::from_secs(2);
 /// Between two looks for records that have expired.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// How long settling may take after the last lane ended, at shutdown.
+/// At shutdown: how long settling may take after the last lane ended, and how long a worker waits for answers
+/// of SQS or the ledger that are overdue.
 const SETTLE_GRACE: Duration = Duration::from_secs(10);
 
 /// A worker, ready to run.
@@ -107,11 +108,7 @@ impl<P: Post> Worker<P> {
         );
         let poller = Arc::new(Poller {
             room: Arc::new(Semaphore::new(shared.settings.max_in_flight)),
-            wait: if mode == Mode::Drain {
-                DRAIN_WAIT
-            } else {
-                Duration::from_secs(MAX_WAIT_S)
-            },
+            wait: longest_wait(mode, shared.settings.visibility_timeout),
             lanes: TaskTracker::new(),
             polls: TaskTracker::new(),
             health: self.health,
@@ -134,14 +131,24 @@ impl<P: Post> Worker<P> {
     }
 }
 
-/// Ends in order: polls, lanes, deletes.
+/// How long a poll may wait. A lease counts from the moment the poll began: half of it is left of one that
+/// SQS gives at the poll's end.
+fn longest_wait(mode: Mode, visibility: Duration) -> Duration {
+    match mode {
+        Mode::Drain => DRAIN_WAIT,
+        Mode::Serve => Duration::from_secs(MAX_WAIT_S).min(visibility / 2),
+    }
+}
+
+/// Ends in order: polls, lanes, deletes; waits for none of them for ever.
 async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
     let shared = poller.shared.clone();
     let grace = shared.settings.shutdown_grace;
-    let abort = async {
+    let too_late = async {
         sleep(grace).await;
         shared.abort.cancel();
-        std::future::pending::<()>().await;
+        // A long poll that began just before the stop still returns: what it brings is given back.
+        sleep(poller.wait.saturating_sub(grace) + SETTLE_GRACE).await;
     };
     let ended = async {
         poller.polls.close();
@@ -151,7 +158,10 @@ async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
     };
     tokio::select! {
         () = ended => {}
-        () = abort => {}
+        () = too_late => {
+            warn!("not every call was answered in time; messages still held come again when their lease ends");
+            return;
+        }
     }
     // The last owner of the settler: dropping it makes the settler finish.
     drop(poller);

@@ -4,7 +4,7 @@ mod world;
 
 use std::time::Duration;
 
-use delivery::{FailureKind, Reason};
+use delivery::{FailureKind, Reason, RetrySchedule, ScheduleSettings};
 use queue::admin::Kind;
 use world::{Reply, World, about, number};
 
@@ -287,4 +287,37 @@ async fn ten_failing_events_of_a_group_die_one_after_the_other_each_with_its_own
     let dead = world.dead().await;
     assert_eq!(dead.len(), 12);
     assert!(dead.iter().all(|(_, letter)| letter.attempts.len() == 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_late_in_a_long_poll_is_delivered_on_the_shortest_of_leases_too() {
+    let mut world = World::new(|_| Reply::Status(200)).await;
+    let schedule = ScheduleSettings {
+        timeout: Duration::from_secs(2),
+        ..RetrySchedule::avionte()
+    };
+    world.settings.schedule = RetrySchedule::new(schedule).unwrap();
+    world.settings.visibility_timeout = Duration::from_secs(12);
+    let worker = world.start();
+    tokio::time::sleep(Duration::from_secs(18)).await;
+    world.send("EventSetup_1", 1..=1).await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(world.receiver.seen().len(), 1);
+    let summary = worker.stop().await;
+    assert_eq!((summary.received, summary.delivered), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_name_that_no_header_can_hold_costs_the_event_nothing_but_that_header() {
+    let world = World::new(|_| Reply::Status(200)).await;
+    for name in ["talent\ncreated", " talent", "größer", "talent created"] {
+        let body = r#"{"msg_id":"m"}"#;
+        world
+            .send_with("EventSetup_1", body, &[("event", name)])
+            .await;
+    }
+    world.drain().await;
+    let seen = world.receiver.seen();
+    let names: Vec<_> = seen.iter().map(|s| s.header("X-Hooklane-Event")).collect();
+    assert_eq!(names, [None, None, None, Some("talent created")]);
 }

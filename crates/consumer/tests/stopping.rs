@@ -4,6 +4,9 @@ mod world;
 
 use std::time::Duration;
 
+use local_sqs::{Limits, LocalSqs};
+use queue::admin::Kind;
+use world::faults::{Fault, with_faults};
 use world::{Reply, World, about, number};
 
 #[tokio::test(start_paused = true)]
@@ -133,4 +136,23 @@ async fn what_a_receive_brings_after_the_stop_is_given_back_untouched() {
     worker.task.await.unwrap();
     assert!(world.receiver.seen().is_empty());
     assert_eq!(world.counts().await.visible, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_never_returns_does_not_keep_a_worker_from_stopping() {
+    let local = LocalSqs::new(Limits::default());
+    let network = with_faults(local.http_client(), |call| match call.action.as_str() {
+        "ReceiveMessage" => Fault::Silence,
+        _ => Fault::None,
+    });
+    let world = World::on(network, Kind::Fifo, |_| Reply::Status(200)).await;
+    let worker = world.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let stopping = tokio::time::Instant::now();
+    worker.stop().await;
+    assert!(
+        stopping.elapsed() <= Duration::from_secs(25 + 10),
+        "{:?}",
+        stopping.elapsed()
+    );
 }

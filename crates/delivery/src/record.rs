@@ -53,6 +53,10 @@ pub struct Record {
     pub attempts: Vec<Attempt>,
     /// What is to happen next.
     pub state: RecordState,
+    /// How often SQS had handed the message out when this was written; later receives are its own, since
+    /// nothing is ahead of it any more.
+    #[serde(default)]
+    pub receives: u32,
 }
 
 /// What is to happen next to a message that was not accepted.
@@ -83,6 +87,9 @@ pub enum Visit {
         /// From 1.
         n: u32,
     },
+    /// It was received very often and never attempted, perhaps only because others ahead of it were held:
+    /// write a record, from which its own receives are counted, and attempt it.
+    Watch,
     /// It came before its time: hide it again.
     TooEarly {
         /// For so long.
@@ -102,7 +109,8 @@ pub enum Visit {
 
 impl Visit {
     /// Opens a visit at `now`: a receive is not an attempt, so the attempts come from the record, never
-    /// from the receive count, which only stops what never got a verdict.
+    /// from the receive count, which only stops what never got a verdict. Before it does, a record tells
+    /// the message's own receives from those behind others: no follower is set aside unattempted.
     pub fn open(
         schedule: &RetrySchedule,
         record: Option<&Record>,
@@ -110,6 +118,7 @@ impl Visit {
         now: Timestamp,
     ) -> Self {
         let made = record.map_or(0, |r| r.attempts.len() as u32);
+        let receives = receive_count.saturating_sub(record.map_or(0, |r| r.receives));
         match record.map(|r| (r, &r.state)) {
             Some((record, RecordState::Exhausted { .. })) => Self::Decided {
                 record: record.clone(),
@@ -118,7 +127,8 @@ impl Visit {
             _ if made >= schedule.attempts() => Self::SetAside {
                 reason: Reason::Exhausted,
             },
-            _ if receive_count >= schedule.most_receives() => Self::SetAside {
+            None if receives >= schedule.suspicious_receives() => Self::Watch,
+            Some(_) if receives >= schedule.suspicious_receives() => Self::SetAside {
                 reason: Reason::ReceiveCountExceeded,
             },
             Some((_, RecordState::Waiting { not_before })) if *not_before > now => Self::TooEarly {
@@ -149,6 +159,7 @@ mod tests {
                 .map(|n| Attempt::new(0, n, NOW, Duration::ZERO, &refused))
                 .collect(),
             state,
+            receives: 0,
         }
     }
 
@@ -160,7 +171,7 @@ mod tests {
     #[test]
     fn a_receive_is_not_an_attempt() {
         assert_eq!(
-            Visit::open(&schedule(), None, 50, NOW),
+            Visit::open(&schedule(), None, 49, NOW),
             Visit::Attempt { n: 1 }
         );
         assert_eq!(
@@ -200,15 +211,28 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_never_gets_a_verdict_is_set_aside_at_a_hundred_receives() {
+    fn an_event_that_never_gets_a_verdict_is_watched_at_fifty_receives_and_set_aside_at_fifty_more()
+    {
         let reason = Reason::ReceiveCountExceeded;
-        assert_eq!(
-            Visit::open(&schedule(), None, 99, NOW),
-            Visit::Attempt { n: 1 }
-        );
-        assert_eq!(
-            Visit::open(&schedule(), None, 100, NOW),
-            Visit::SetAside { reason }
-        );
+        let first = |receive_count| Visit::open(&schedule(), None, receive_count, NOW);
+        assert_eq!(first(49), Visit::Attempt { n: 1 });
+        assert_eq!(first(50), Visit::Watch);
+        let watched = Record {
+            receives: 50,
+            ..waiting(0, 0)
+        };
+        let next = |receive_count| Visit::open(&schedule(), Some(&watched), receive_count, NOW);
+        assert_eq!(next(99), Visit::Attempt { n: 1 });
+        assert_eq!(next(100), Visit::SetAside { reason });
+    }
+
+    #[test]
+    fn receives_behind_others_cost_an_event_no_attempt() {
+        let after_two = Record {
+            receives: 700,
+            ..waiting(2, 0)
+        };
+        let visit = Visit::open(&schedule(), Some(&after_two), 701, NOW);
+        assert_eq!(visit, Visit::Attempt { n: 3 });
     }
 }

@@ -17,7 +17,7 @@ pub struct RequestFacts<'a> {
     pub group: Option<&'a str>,
     /// The SQS sequence number (FIFO).
     pub sequence_number: Option<&'a str>,
-    /// The event's name, if it has one.
+    /// The event's name, if it has one that can stand in a header.
     pub event_name: Option<&'a str>,
     /// Whether this is a replay.
     pub replay: bool,

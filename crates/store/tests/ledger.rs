@@ -39,6 +39,7 @@ fn record(attempts: u32) -> Record {
     Record {
         attempts: (1..=attempts).map(attempt).collect(),
         state: RecordState::Waiting { not_before: NOW },
+        receives: 1,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -12,6 +14,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use local_sqs::{Limits, LocalSqs};
+use queue::admin::Kind;
+
+use super::{Reply, Seen, World};
 
 /// One call on its way to SQS.
 pub struct Call {
@@ -34,6 +40,8 @@ pub enum Fault {
     Unavailable,
     /// SQS does it, and the answer is lost.
     AnswerLost,
+    /// No answer ever comes.
+    Silence,
     /// SQS does nothing and answers this.
     Answer(u16, &'static str),
 }
@@ -100,6 +108,7 @@ impl HttpConnector for Line {
         HttpConnectorFuture::new(async move {
             match fault {
                 Fault::None => answer.call(request).await,
+                Fault::Silence => std::future::pending().await,
                 Fault::Unavailable => Ok(answer_of(503, "{}")),
                 Fault::Answer(status, body) => Ok(answer_of(status, body)),
                 Fault::AnswerLost => {
@@ -116,4 +125,32 @@ fn answer_of(status: u16, body: &'static str) -> HttpResponse {
         StatusCode::try_from(status).expect("a status"),
         SdkBody::from(body),
     )
+}
+
+/// A switch that a test throws while the world runs.
+#[derive(Clone, Default)]
+pub struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
+
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A FIFO world behind a network that does what `decide` says.
+pub async fn world_with(
+    decide: impl Fn(&Call) -> Fault + Send + Sync + 'static,
+    script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+) -> World {
+    let local = LocalSqs::new(Limits::default());
+    World::on(with_faults(local.http_client(), decide), Kind::Fifo, script).await
+}
+
+/// Lets time pass.
+pub async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
 }

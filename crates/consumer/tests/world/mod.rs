@@ -8,6 +8,7 @@
 )]
 
 pub mod faults;
+pub mod ledger;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -280,9 +281,14 @@ impl Running {
     }
 }
 
-/// `n` of the body, and its group.
+/// `n` of the body.
 pub fn number(seen: &Seen) -> u32 {
-    let body: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+    n_of(seen.body.as_bytes())
+}
+
+/// `n` of a body.
+pub fn n_of(body: &[u8]) -> u32 {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap();
     body["n"].as_u64().unwrap() as u32
 }
 
