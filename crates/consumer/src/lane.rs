@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use delivery::{
     Attempt, Decision, Hide, Lane, Outcome, REPLAY, Reason, Record, RecordState, Replay,
-    RequestFacts, Visit, is_header_text,
+    RequestFacts, Visit,
 };
-use event::{EVENT_NAME, Event};
+use event::{EVENT_NAME, Event, is_header_text};
 use store::{Key, LedgerError, Seen, WriteError};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -167,7 +167,7 @@ impl<P: Post> LaneRun<'_, P> {
         let earlier = message.text_attribute(REPLAY).and_then(|text| match Replay::parse(text) {
             Ok(replay) => Some(replay),
             Err(error) => {
-                warn!(message = message.message_id, %error, "the replay attribute cannot be read; the event counts as new");
+                warn!(message_id = message.message_id, %error, "the replay attribute cannot be read; the event counts as new");
                 None
             }
         });
@@ -368,7 +368,7 @@ impl<P: Post> LaneRun<'_, P> {
             Ok(seen) => Ok(seen),
             Err(WriteError::Lost) => {
                 debug!(
-                    message = self.head().message.message_id,
+                    message_id = self.head().message.message_id,
                     "another worker owns the message: the lane is left to it"
                 );
                 Err(End::Lost)

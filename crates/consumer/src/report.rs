@@ -18,8 +18,12 @@ pub(crate) fn webhook_id<'a>(
     message: &'a Received,
     earlier: Option<&'a Replay>,
 ) -> &'a str {
-    let first_message_id = earlier.map(|replay| replay.origin.message_id.as_str());
-    [event.msg_id(), first_message_id]
+    let origin = earlier.map(|replay| replay.origin.message_id.as_str());
+    webhook_id_of(event, origin, message)
+}
+
+fn webhook_id_of<'a>(event: &'a Event, origin: Option<&'a str>, message: &'a Received) -> &'a str {
+    [event.msg_id(), origin]
         .into_iter()
         .flatten()
         .find(|id| id.len() <= LONGEST_ID && is_header_text(id))
@@ -59,8 +63,12 @@ pub(crate) fn attempt(
 
 /// An event was moved to the internal queue.
 pub(crate) fn dead_letter(message: &Received, letter: &DeadLetter) {
+    // What is no event has no id of its own: it is known by its MessageId.
+    let event = Event::parse(&message.body).unwrap_or_default();
+    let origin = letter.origin.message_id.as_str();
     warn!(
-        message = message.message_id,
+        event = webhook_id_of(&event, Some(origin), message),
+        message_id = message.message_id,
         group = message.group,
         sequence = message.sequence_number,
         reason = letter.reason.as_str(),
@@ -73,7 +81,7 @@ pub(crate) fn dead_letter(message: &Received, letter: &DeadLetter) {
 /// The internal queue refuses an event. It is held and its group waits: this needs a person.
 pub(crate) fn refused(message: &Received, why: &EntryError) {
     error!(
-        message = message.message_id,
+        message_id = message.message_id,
         group = message.group,
         error = %why,
         "the internal queue refuses this event: it is held in the source queue and its group waits; see what the queue takes with: hooklane queues check"
@@ -83,7 +91,7 @@ pub(crate) fn refused(message: &Received, why: &EntryError) {
 /// The ledger's record of an event cannot be read. It is held and its group waits: this needs a person.
 pub(crate) fn unreadable(message: &Received, why: &LedgerError) {
     error!(
-        message = message.message_id,
+        message_id = message.message_id,
         group = message.group,
         error = %why,
         "nobody knows which attempts this event has had: it is held in the source queue and its group waits; without that record it starts from its first attempt"

@@ -134,7 +134,7 @@ impl Deleter {
         }
         for deletion in &batch {
             warn!(
-                message = deletion.message_id,
+                message_id = deletion.message_id,
                 "a delete did not succeed; the message will be deleted when it comes again"
             );
         }
@@ -160,10 +160,10 @@ impl Deleter {
                     records.extend(deletion.record);
                 }
                 Err(error) if error.kind() == EntryErrorKind::HandleLost => {
-                    warn!(message = deletion.message_id, %error, "the lease was over before the delete; the message will be deleted when it comes again");
+                    warn!(message_id = deletion.message_id, %error, "the lease was over before the delete; the message will be deleted when it comes again");
                 }
                 Err(error) => {
-                    debug!(message = deletion.message_id, %error, "a delete failed");
+                    debug!(message_id = deletion.message_id, %error, "a delete failed");
                     again.push(deletion);
                 }
             }

@@ -41,8 +41,11 @@ const DRAIN_LOOK: Duration = Duration::from_secs(2);
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// At shutdown: how long settling may take after the last lane ended, and how long a worker waits for answers
-/// of SQS or the ledger that are overdue.
-const SETTLE_GRACE: Duration = Duration::from_secs(10);
+/// of SQS or the ledger that are overdue. With the default grace of 25 s a worker ends within the 30 s that
+/// ECS gives it ([stopTimeout]).
+///
+/// [stopTimeout]: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+const SETTLE_GRACE: Duration = Duration::from_secs(2);
 
 /// A worker, ready to run.
 pub struct Worker<P> {
@@ -120,7 +123,7 @@ impl<P: Post> Worker<P> {
         let expiry = tokio::spawn(expire_records(shared.clone()));
 
         tokio::select! {
-            () = stop.cancelled() => info!("stopping: receives return, attempts finish, everything is settled"),
+            () = stop.cancelled() => info!("stopping: a receive in flight returns within 20 s, attempts finish, everything is settled"),
             () = drained(&shared), if mode == Mode::Drain => info!("the queue is empty and nothing is held"),
         }
         shared.stop.cancel();
