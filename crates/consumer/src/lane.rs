@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use delivery::{
     Attempt, Decision, Hide, Lane, Outcome, REPLAY, Reason, Record, RecordState, Replay,
-    RequestFacts, Visit, is_header_text,
+    RequestFacts, Visit,
 };
-use event::{EVENT_NAME, Event};
+use event::{EVENT_NAME, Event, is_header_text};
 use store::{Key, LedgerError, Seen, WriteError};
 use tokio::time::Instant;
 use tracing::{debug, warn};
