@@ -142,7 +142,18 @@ fn the_log_is_json_if_asked_for_and_silent_about_the_same_even_when_it_says_more
             serde_json::from_str::<BTreeMap<String, Value>>(line)
                 .unwrap_or_else(|_| panic!("{line}"))
         });
-        let attempts: Vec<_> = lines.filter(|line| line["message"] == "attempt").collect();
+        let (attempts, others): (Vec<_>, Vec<_>) =
+            lines.partition(|line| line["message"] == "attempt");
         assert_told(&attempts, &requests);
+        let letters = others
+            .iter()
+            .filter(|line| line["message"] == "dead letter");
+        let dead: Vec<_> = letters.map(|line| &line["event"]).collect();
+        assert_eq!(dead.len(), 3, "{others:?}");
+        assert!(
+            ["fails", "refused"]
+                .iter()
+                .all(|event| dead.contains(&&json!(event)))
+        );
     }
 }

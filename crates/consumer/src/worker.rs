@@ -267,13 +267,12 @@ impl<P: Post> Poller<P> {
             in_hand: InHand::new(&self.shared.tally),
         });
         for lane in Lane::split(held.collect(), |held: &Held| held.message.group.clone()) {
-            if self.shared.stop.is_cancelled() {
+            // No more lanes come than there is room for, unless a queue gives more messages than asked for.
+            let permit = room.split(1).filter(|_| !self.shared.stop.is_cancelled());
+            let Some(permit) = permit else {
                 self.give_back(&lane).await;
                 continue;
-            }
-            let permit = room
-                .split(1)
-                .expect("no more lanes than messages, no more messages than room");
+            };
             let run = lane::run(self.shared.clone(), self.settler.clone(), lane);
             self.lanes.spawn(async move {
                 run.await;
