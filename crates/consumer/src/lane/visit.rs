@@ -1,0 +1,217 @@
+//! One visit: a receive of the head on which it is attempted, or set aside, or found to be too early.
+
+use std::time::Duration;
+
+use delivery::{Attempt, Decision, Outcome, Reason, Record, Replay, RequestFacts, Visit};
+use event::{EVENT_NAME, Event, is_header_text};
+use tokio::time::Instant;
+use url::Url;
+
+use super::records::Known;
+use super::{End, LaneRun, Settled};
+use crate::dead_letters::{self, NotSent, Verdict};
+use crate::post::{Post, Request};
+use crate::report;
+use crate::tally::Tally;
+
+/// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
+const LEASE_MARGIN: Duration = Duration::from_secs(2);
+
+/// How long a group waits whose head needs a person, since the internal queue refuses it or its record
+/// cannot be read: it is held, never deleted. What is refused waits at first for the shortest time, then for
+/// as long again as it has waited already, so that in the two weeks that SQS may keep it no receive count
+/// comes near the native backstop.
+const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
+pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
+
+impl<P: Post> LaneRun<'_, P> {
+    pub(super) async fn visit(&mut self) -> Result<Settled, End> {
+        let message = &self.head().message;
+        if self.shared.memory().was_done(&message.message_id) {
+            return Ok(Settled { recorded: true });
+        }
+        let known = self.known().await?;
+        let message = &self.head().message;
+        let now = self.shared.clock.now();
+        let schedule = &self.shared.settings.schedule;
+        match Visit::open(schedule, known.record.as_ref(), message.receive_count, now) {
+            Visit::TooEarly { remaining } => Err(End::Wait(remaining)),
+            Visit::Attempt { n } => self.attempt_from(n, known).await,
+            Visit::Watch => {
+                let record = self.waiting(Vec::new(), Duration::ZERO);
+                let seen = Some(self.write(None, record).await?);
+                self.attempt_from(1, Known { seen, ..known }).await
+            }
+            Visit::SetAside { reason } => {
+                let (known, attempts) = known.take_attempts();
+                self.set_aside(known, attempts, Verdict::new(reason, None))
+                    .await
+            }
+            Visit::Decided { record } => self.bury(record, known.earlier).await,
+        }
+    }
+
+    /// Attempts the head until it is accepted, exhausted or has to wait.
+    async fn attempt_from(&mut self, first: u32, known: Known) -> Result<Settled, End> {
+        let message = &self.head().message;
+        let event = match Event::parse(&message.body) {
+            Ok(event) => event,
+            Err(invalid) => {
+                let verdict = Verdict::new(Reason::InvalidEvent, Some(invalid.to_string()));
+                let (known, attempts) = known.take_attempts();
+                return self.set_aside(known, attempts, verdict).await;
+            }
+        };
+        let name = message.text_attribute(EVENT_NAME);
+        let Some(url) = self.shared.settings.callback.url_for(name).cloned() else {
+            let (known, attempts) = known.take_attempts();
+            return self
+                .set_aside(known, attempts, Verdict::new(Reason::NoCallback, None))
+                .await;
+        };
+        let (known, mut attempts) = known.take_attempts();
+        let body = exact_body(message, &event);
+        for n in first.. {
+            let made = self
+                .attempt(n, &url, &event, &body, known.earlier.as_ref())
+                .await;
+            let (attempt, decision) = match made {
+                Ok(made) => made,
+                Err(end) if n == first => return Err(end),
+                Err(end) => return Err(self.cut_short(&known, attempts, end).await),
+            };
+            attempts.push(attempt);
+            match decision {
+                Decision::Done => {
+                    Tally::count(&self.shared.tally.delivered);
+                    return Ok(Settled {
+                        recorded: known.seen.is_some(),
+                    });
+                }
+                Decision::RetryNow if self.shared.stop.is_cancelled() => {
+                    return Err(self.cut_short(&known, attempts, End::GiveBack).await);
+                }
+                Decision::RetryNow => {}
+                Decision::RetryAfter(wait) => {
+                    self.record_wait(&known, attempts, wait).await?;
+                    return Err(End::Wait(wait));
+                }
+                Decision::Exhausted => {
+                    let verdict = Verdict::new(Reason::Exhausted, None);
+                    return self.set_aside(known, attempts, verdict).await;
+                }
+            }
+        }
+        unreachable!("a schedule ends")
+    }
+
+    /// One POST, on a lease that outlasts it.
+    async fn attempt(
+        &mut self,
+        n: u32,
+        url: &Url,
+        event: &Event,
+        body: &bytes::Bytes,
+        earlier: Option<&Replay>,
+    ) -> Result<(Attempt, Decision), End> {
+        let timeout = self.shared.settings.schedule.timeout();
+        self.lease
+            .outlast(timeout + LEASE_MARGIN, &self.lane)
+            .await?;
+        let message = &self.head().message;
+        let at = self.shared.clock.now();
+        let facts = RequestFacts {
+            webhook_id: report::webhook_id(event, message, earlier),
+            at,
+            attempt: n,
+            group: message.group.as_deref(),
+            sequence_number: message.sequence_number.as_deref(),
+            event_name: message
+                .text_attribute(EVENT_NAME)
+                .filter(|name| is_header_text(name)),
+            replay: earlier.is_some(),
+        };
+        let request = Request {
+            url: url.clone(),
+            headers: delivery::headers(&facts, &self.shared.settings.callback.authentication, body),
+            body: body.clone(),
+            timeout,
+        };
+        let began = Instant::now();
+        Tally::count(&self.shared.tally.attempts);
+        let outcome: Outcome = tokio::select! {
+            outcome = self.shared.post.post(request) => outcome,
+            // Not counted: nobody knows what became of it, and a deploy costs no event an attempt.
+            () = self.shared.abort.cancelled() => return Err(End::GiveBack),
+        };
+        let duration = began.elapsed();
+        let decision = self.shared.settings.schedule.decide(n, &outcome);
+        report::attempt(&facts, message, duration, &outcome, decision);
+        let life = earlier.map_or(0, |replay| replay.replays);
+        Ok((Attempt::new(life, n, at, duration, &outcome), decision))
+    }
+
+    /// The event has come to its end: the ledger says so before anything else, so that it is never
+    /// attempted again.
+    async fn set_aside(
+        &mut self,
+        known: Known,
+        attempts: Vec<Attempt>,
+        verdict: Verdict,
+    ) -> Result<Settled, End> {
+        let state = verdict.into_state(self.shared.clock.now());
+        let record = Record {
+            attempts,
+            state,
+            receives: self.head().message.receive_count,
+        };
+        self.write(known.seen.as_ref(), record.clone()).await?;
+        self.bury(record, known.earlier).await
+    }
+
+    /// Sends the head to the internal queue; its delete follows. A crash in between repeats a step and
+    /// never loses the event: the internal queue drops the second copy by its deduplication id.
+    async fn bury(&mut self, record: Record, earlier: Option<Replay>) -> Result<Settled, End> {
+        self.lease
+            .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
+            .await?;
+        let message = &self.head().message;
+        let callback = &self.shared.settings.callback;
+        let url = callback
+            .url_for(message.text_attribute(EVENT_NAME))
+            .map(delivery::masked);
+        let letter = dead_letters::letter(self.shared.source.url(), message, record, earlier, url);
+        match dead_letters::send(&self.shared.dead_letters, message, &letter).await {
+            Ok(()) => {
+                Tally::count(&self.shared.tally.dead_lettered);
+                report::dead_letter(message, &letter);
+                Ok(Settled { recorded: true })
+            }
+            Err(NotSent::Down(error)) => {
+                self.shared.gate.close("the internal queue", &error);
+                Err(End::Down)
+            }
+            Err(NotSent::Refused(why)) => {
+                report::refused(message, &why);
+                let held = letter.dead_at.until(self.shared.clock.now());
+                Err(End::Wait(held.clamp(SHORTEST_HOLD, LONGEST_HOLD)))
+            }
+        }
+    }
+}
+
+/// The bytes as they lie in the queue; only the two FIFO parameters that an upstream system left out are
+/// added, at the end (DESIGN section 3, "Exact bytes").
+fn exact_body(message: &queue::Received, event: &Event) -> bytes::Bytes {
+    let mut missing = Vec::new();
+    if let (None, Some(id)) = (event.deduplication_id(), &message.deduplication_id) {
+        missing.push((event::DEDUPLICATION_ID, id.as_str()));
+    }
+    if let (None, Some(group)) = (event.group_id(), &message.group) {
+        missing.push((event::GROUP_ID, group.as_str()));
+    }
+    if missing.is_empty() {
+        return message.body.clone();
+    }
+    event::append_keys(&message.body, &missing).into()
+}
