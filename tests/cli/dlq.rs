@@ -176,6 +176,13 @@ fn an_id_that_no_letter_has_is_told() {
 }
 
 #[test]
+fn a_msg_id_is_answered_with_the_id_of_its_dead_letter() {
+    let world = World::with(3);
+    let ended = world.home.run(&["dlq", "show", "e-1"]);
+    assert_told(&ended, 1, &["\"e-1\" is a msg_id", "own id, origin-1"]);
+}
+
+#[test]
 fn ctrl_c_gives_everything_back_and_shows_what_was_seen() {
     let world = World::with(300);
     let service = world.home.start(&["dlq", "ls"]);

@@ -7,6 +7,7 @@ mod dlq;
 mod listen;
 mod local_sqs;
 mod queues_and_send;
+mod readme;
 mod signals;
 mod support;
 mod usage;

@@ -194,6 +194,7 @@ fn an_sqs_that_cannot_be_reached_is_told_in_one_line() {
         .set("AWS_ACCESS_KEY_ID", "local")
         .set("AWS_SECRET_ACCESS_KEY", "local");
     let ended = home.run(&["send"]);
-    assert_told(&ended, 1, &["cannot reach SQS"]);
+    let endpoint = format!("AWS_ENDPOINT_URL is http://127.0.0.1:{port}");
+    assert_told(&ended, 1, &["cannot reach SQS", &endpoint]);
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 }

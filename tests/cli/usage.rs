@@ -15,9 +15,12 @@ fn arguments_that_cannot_be_exit_with_2_and_say_what_can() {
         ),
         (&["verify", "body.json"], "--secret <SECRET>"),
         (&["send", "--lane", "2/2"], "0 <= i < n"),
-        (&["send", "--from", "0"], "0"),
-        (&["local-sqs", "--listen", "nowhere"], "nowhere"),
-        (&["local-sqs", "--max-messages", "0"], "0"),
+        (&["send", "--from", "0"], "0 is not in 1.."),
+        (
+            &["local-sqs", "--listen", "localhost:0"],
+            "write an address with its port, as in 127.0.0.1:9324",
+        ),
+        (&["local-sqs", "--max-messages", "0"], "0 is not in 1.."),
         (&["demo", "--minute", "soon"], "\"30s\""),
         (
             &["work", "--log-format", "xml"],

@@ -2,11 +2,12 @@
 
 mod help;
 
-use std::num::NonZeroU64;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::duration;
@@ -68,7 +69,7 @@ pub(crate) enum Command {
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  hooklane demo                   the minute between attempts 2 and 3 shortened to 3 s
+  hooklane demo                   the minute shortened to 3 s
   hooklane demo --minute 1m       the schedule as it is")]
 pub(crate) struct Demo {
     /// How long the minute between the second and the third attempt takes
@@ -90,12 +91,12 @@ In another shell, paste the lines it printed, then:
   hooklane queues create events")]
 pub(crate) struct LocalSqs {
     /// Where to listen; port 0 takes one that is free
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9324")]
-    pub(crate) listen: std::net::SocketAddr,
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9324", value_parser = address)]
+    pub(crate) listen: SocketAddr,
 
     /// The most messages kept, over all queues; more are refused
-    #[arg(long, value_name = "N")]
-    pub(crate) max_messages: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub(crate) max_messages: Option<usize>,
 }
 
 /// Makes and checks the source queue and its internal queue
@@ -104,8 +105,8 @@ pub(crate) enum Queues {
     /// Makes NAME.fifo and NAME-internal.fifo with the right attributes
     #[command(after_help = "\
 Examples:
-  hooklane queues create events               events.fifo and events-internal.fifo
-  hooklane queues create events --standard    events and events-internal, without order")]
+  hooklane queues create events             events.fifo and events-internal.fifo
+  hooklane queues create events --standard  events and events-internal: no order")]
     Create {
         /// The name, without .fifo
         name: String,
@@ -146,7 +147,7 @@ pub(crate) struct Send {
     #[arg(value_name = "FILE", default_value = "-")]
     pub(crate) file: PathBuf,
 
-    /// The event setup of lines that name none
+    /// The event setup of lines that name none: the id alone, as in 42
     #[arg(long, value_name = "ID")]
     pub(crate) event_setup: Option<String>,
 
@@ -159,8 +160,8 @@ pub(crate) struct Send {
     pub(crate) lane: event::Lane,
 
     /// Begin with this line, counted from 1
-    #[arg(long, value_name = "LINE", default_value = "1")]
-    pub(crate) from: NonZeroU64,
+    #[arg(long, value_name = "LINE", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from: u64,
 
     /// Send nothing if any line is bad (files only)
     #[arg(long)]
@@ -178,8 +179,8 @@ pub(crate) struct Send {
 #[command(after_help = "\
 Examples:
   hooklane work
-  hooklane work --drain --json                    until the queue is empty, then a summary
-  hooklane --log-format json work                 in a container")]
+  hooklane work --drain --json     until the queue is empty, then a summary
+  hooklane --log-format json work  in a container")]
 pub(crate) struct Work {
     /// End when the queue is empty, waits between attempts included
     #[arg(long)]
@@ -191,14 +192,14 @@ pub(crate) struct Work {
 
 /// Receives webhooks on this machine and shows them
 ///
-/// Prints every request with its headers, checks its signature, answers, and saves its body. Needs no
-/// configuration.
+/// Prints every request with its headers, checks its signature, answers, and saves its body. The first line,
+/// once it is ready, is `listening on http://…`, with --json too. Needs no configuration.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   hooklane listen --port 8080 --secret env:WORKN_SECRET
   hooklane listen --port 8080 --respond 500,500,200      fail twice, then accept
-  hooklane listen --port 0 --save bodies --json > requests.jsonl")]
+  hooklane listen --port 8080 --json | tail -n +2 > requests.jsonl")]
 pub(crate) struct Listen {
     /// The port on 127.0.0.1; 0 takes one that is free
     #[arg(long, value_name = "N")]
@@ -227,8 +228,9 @@ pub(crate) struct Listen {
 #[command(after_help = "\
 Examples:
   hooklane verify --secret env:WORKN_SECRET --signature 5d41… body.json
-  hooklane verify --secret file:old --secret file:new --signature sha256=5d41… body.json
-  hooklane verify --secret env:S --signature v1,K5o… --id msg_1 --timestamp 1739370645 body.json")]
+  hooklane verify --secret file:a --secret file:b --signature 5d41… body.json
+  hooklane verify --secret env:S --signature v1,K5o… \\
+    --id msg_1 --timestamp 1739370645 body.json")]
 pub(crate) struct Verify {
     /// The shared secret: env:NAME, file:PATH or the secret itself; may be repeated
     #[arg(long, value_name = "SECRET", required = true)]
@@ -273,7 +275,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   hooklane dlq show 5fea7756-0ea4-451a-a703-a558b933e274
-  hooklane dlq show 5fea7756-0ea4-451a-a703-a558b933e274 --json | jq .record.attempts")]
+  hooklane dlq show 5fea7756-… --json | jq .record.attempts")]
     Show {
         /// The id that `dlq ls` shows
         id: String,
@@ -327,6 +329,12 @@ impl FromStr for HiddenText {
     }
 }
 
+/// Where to listen. Names are not resolved: they may have several addresses.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an address with its port, as in 127.0.0.1:9324".to_owned())
+}
+
 /// A status that can end an exchange: 1xx cannot.
 fn status(text: &str) -> Result<u16, String> {
     match text.trim().parse() {
@@ -372,26 +380,42 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Hands every command to `check`, with the text that stands after its options.
+    fn each_after_help(command: &clap::Command, check: &dyn Fn(&clap::Command, &str)) {
+        let help = command.get_after_help().map(ToString::to_string);
+        check(command, &help.unwrap_or_default());
+        for inner in command
+            .get_subcommands()
+            .filter(|inner| inner.get_name() != "help")
+        {
+            each_after_help(inner, check);
+        }
+    }
+
     #[test]
     fn every_command_that_does_something_shows_an_example() {
-        fn check(command: &clap::Command) {
-            for inner in command
-                .get_subcommands()
-                .filter(|inner| inner.get_name() != "help")
-            {
-                check(inner);
-                let help = inner
-                    .get_after_help()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
-                assert!(
-                    inner.has_subcommands() || help.contains("Examples:"),
-                    "{}",
-                    inner.get_name()
-                );
+        each_after_help(&Cli::command(), &|command, help| {
+            let shows = command.has_subcommands() || help.contains("Examples:");
+            assert!(shows, "{}", command.get_name());
+        });
+    }
+
+    #[test]
+    fn what_stands_after_the_options_fits_a_terminal_of_80_columns() {
+        each_after_help(&Cli::command(), &|command, help| {
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
             }
+        });
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_listened_on_is_told_with_one_that_can() {
+        assert!(address("127.0.0.1:0").is_ok());
+        for text in ["", "9324", "localhost:9324", "127.0.0.1"] {
+            let said = address(text).expect_err(text);
+            assert!(said.contains("127.0.0.1:9324"), "{said}");
         }
-        check(&Cli::command());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use queue::QueueError;
+
 use crate::config::Invalid;
 use crate::output::{self, StdoutClosed};
 
@@ -35,7 +37,9 @@ pub(crate) struct Usage(pub(crate) String);
 pub fn report(error: &anyhow::Error) -> Exit {
     let exit = exit_of(error);
     if exit != Exit::Done {
-        output::complain(&told(error));
+        let endpoint = std::env::var(ENDPOINT).ok();
+        let hint = hint(error, endpoint.as_deref()).unwrap_or_default();
+        output::complain(&format!("{}{hint}", told(error)));
     }
     exit
 }
@@ -49,6 +53,27 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         true => Exit::Unusable,
         false => Exit::Failed,
     }
+}
+
+/// Where the standard AWS environment says that SQS is.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
+/// What to look at first where SQS cannot be reached: another shell's endpoint, or none, is the usual reason.
+fn hint(error: &anyhow::Error, endpoint: Option<&str>) -> Option<String> {
+    let cause = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<QueueError>())?;
+    if !matches!(cause, QueueError::Unreachable { .. }) {
+        return None;
+    }
+    Some(match endpoint.filter(|endpoint| !endpoint.is_empty()) {
+        // One with a password in it is not shown.
+        Some(endpoint) if !endpoint.contains('@') => format!(" ({ENDPOINT} is {endpoint})"),
+        Some(_) => format!(" ({ENDPOINT} is set)"),
+        None => format!(
+            " ({ENDPOINT} is not set: for a local queue, paste the lines that `hooklane local-sqs` printed)"
+        ),
+    })
 }
 
 /// The error with its causes; a cause that was already told by the error above it is not told again.
@@ -80,6 +105,25 @@ mod tests {
         let source = std::io::Error::other("connection refused");
         let error = anyhow::Error::new(Outer { source }).context("cannot send");
         assert_eq!(told(&error), "cannot send: queue q: connection refused");
+    }
+
+    #[test]
+    fn an_sqs_that_cannot_be_reached_is_told_with_its_endpoint() {
+        let unreachable = QueueError::Unreachable {
+            action: "SendMessage",
+            message: "connection refused".to_owned(),
+        };
+        let error = anyhow::Error::new(unreachable).context("send");
+        let told = |endpoint| hint(&error, endpoint).expect("a hint");
+        assert_eq!(
+            told(Some("http://127.0.0.1:1")),
+            " (AWS_ENDPOINT_URL is http://127.0.0.1:1)"
+        );
+        assert!(!told(Some("http://u:p@sqs")).contains("u:p"));
+        for none in [None, Some("")] {
+            assert!(told(none).contains("not set"), "{none:?}");
+        }
+        assert_eq!(hint(&anyhow::anyhow!("broken"), None), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub enum BadLine {
     Invalid(#[from] InvalidEvent),
     /// A FIFO queue needs a message group.
     #[error(
-        "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines"
+        "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines (`--event-setup`)"
     )]
     NoSetup,
     /// A group that is not named after an event setup.
@@ -192,7 +192,7 @@ mod tests {
     fn a_line_without_a_setup_is_bad_on_a_fifo_queue() {
         assert_eq!(
             error(&rules(), "{}"),
-            "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines"
+            "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines (`--event-setup`)"
         );
         for group in ["", "EventSetup_", "other", "EventSetup_\u{e9}"] {
             let line = format!(r#"{{"MessageGroupId":"{group}"}}"#);

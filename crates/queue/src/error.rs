@@ -154,7 +154,7 @@ struct Gap {
 const NO_CREDENTIALS: &str =
     "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
 
-const GAPS: [Gap; 5] = [
+const GAPS: [Gap; 6] = [
     Gap {
         theirs: "scheme is not http",
         ours: "no root certificates are found, without which AWS cannot be trusted: install ca-certificates, or set SSL_CERT_FILE",
@@ -175,6 +175,11 @@ const GAPS: [Gap; 5] = [
     Gap {
         theirs: "Missing Region",
         ours: "no AWS region is set: set AWS_REGION",
+        may_pass: false,
+    },
+    Gap {
+        theirs: "invalid value for field: `region`",
+        ours: "the AWS region cannot be one: set AWS_REGION, for example to us-east-1",
         may_pass: false,
     },
     Gap {
@@ -342,6 +347,8 @@ mod tests {
         assert!(none.to_string().ends_with("or AWS_PROFILE") && none.is_transient());
         let region = unsent("Invalid Configuration: Missing Region");
         assert!(region.to_string().ends_with("set AWS_REGION") && !region.is_transient());
+        let odd = unsent("invalid value for field: `region` - must be a valid host label");
+        assert!(odd.to_string().contains("set AWS_REGION, for example") && !odd.is_transient());
         assert!(
             unsent("connection\nrefused")
                 .to_string()

@@ -57,17 +57,25 @@ async fn groups(queue: &Queue, json: bool) -> anyhow::Result<Exit> {
 
 async fn show(queue: &Queue, id: &str, json: bool) -> anyhow::Result<Exit> {
     let mut found = None;
-    let report = scan(queue, |letter| match letter.is(id) {
-        true => {
+    let mut meant = None;
+    let report = scan(queue, |letter| {
+        if letter.is(id) {
             found = Some(letter);
-            ControlFlow::Break(())
+            return ControlFlow::Break(());
         }
-        false => ControlFlow::Continue(()),
+        if meant.is_none() && letter.msg_id().is_some_and(|msg_id| msg_id == id) {
+            meant = Some(letter.id().to_owned());
+        }
+        ControlFlow::Continue(())
     });
     let report = report.await?;
     let Some(letter) = found else {
         conclude(&report);
         let seen = report.seen;
+        // The id that logs and receivers know an event by. Several dead letters may have it.
+        if let Some(meant) = meant {
+            anyhow::bail!("{id:?} is a msg_id: give the dead letter's own id, {meant}");
+        }
         anyhow::bail!(
             "none of the {seen} dead letters seen has the id {id:?}: `hooklane dlq ls` lists them"
         );

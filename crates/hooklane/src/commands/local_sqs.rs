@@ -18,7 +18,7 @@ pub(super) async fn run(arguments: cli::LocalSqs) -> anyhow::Result<Exit> {
     })?;
     let mut limits = Limits::default();
     if let Some(most) = arguments.max_messages {
-        limits.messages = most.get();
+        limits.messages = most;
     }
     let stop = stop::on_signals()?;
     tracing::warn!(

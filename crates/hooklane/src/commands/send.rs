@@ -27,12 +27,13 @@ const LISTED: usize = 20;
 
 pub(super) async fn run(arguments: Send, context: &Context) -> anyhow::Result<Exit> {
     let url = config::queue_url(&context.configuration()?)?;
+    let event_setup = arguments.event_setup.map(id_alone).transpose()?;
     let input = Input::open(&arguments.file, arguments.strict).await?;
     let options = SendOptions {
-        event_setup: arguments.event_setup,
+        event_setup,
         event_name: arguments.event,
         lane: arguments.lane,
-        from_line: arguments.from.get(),
+        from_line: arguments.from,
     };
     let queue = Queue::open(&Sqs::from_env().await, &url).await?;
     let report = send(&queue, input, &options).await?;
@@ -49,6 +50,16 @@ pub(super) async fn run(arguments: Send, context: &Context) -> anyhow::Result<Ex
     match report.is_complete() {
         true => Ok(Exit::Done),
         false => Ok(Exit::Failed),
+    }
+}
+
+/// Who gives the whole group, as it stands in an event, means the setup and not `EventSetup_EventSetup_7`.
+fn id_alone(setup: String) -> Result<String, Usage> {
+    match event::setup_of_group(&setup) {
+        Some(id) => Err(Usage(format!(
+            "--event-setup: {setup:?} is a message group: give the id alone, {id}"
+        ))),
+        None => Ok(setup),
     }
 }
 
@@ -176,6 +187,11 @@ fn complaints(report: &SendReport, name: &str) -> Vec<String> {
             "{name}: {more} more lines are bad and were not sent"
         ));
     }
+    if report.rejected_total > 0 && report.sent == 0 && report.stopped.is_none() {
+        complaints.push(format!(
+            "{name}: no line could be sent: each line must be one event, a JSON object on one line"
+        ));
+    }
     match (&report.stopped, report.unsent_from) {
         (Some(StopReason::Strict), _) => {
             complaints.push("nothing was sent: mend the lines above and send again".to_owned());
@@ -270,6 +286,36 @@ mod tests {
         };
         assert_eq!(complaints(&report, "f"), Vec::<String>::new());
         assert_eq!(summary(&report), "1 event sent");
+    }
+
+    #[test]
+    fn a_file_of_which_no_line_is_an_event_is_told_what_a_line_must_be() {
+        let bad = |line| producer::Rejected {
+            line,
+            error: "not valid JSON".to_owned(),
+        };
+        let mut report = SendReport {
+            rejected: vec![bad(1), bad(2)],
+            rejected_total: 2,
+            ..report()
+        };
+        let told = complaints(&report, "pretty.json");
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(
+            told[2].contains("one event, a JSON object on one line"),
+            "{told:?}"
+        );
+        report.sent = 1;
+        assert_eq!(complaints(&report, "pretty.json").len(), 2);
+    }
+
+    #[test]
+    fn an_event_setup_given_as_its_group_is_told_its_id() {
+        assert_eq!(id_alone("7".to_owned()).expect("an id"), "7");
+        let said = id_alone("EventSetup_7".to_owned())
+            .expect_err("a group")
+            .to_string();
+        assert!(said.ends_with("give the id alone, 7"), "{said}");
     }
 
     #[test]

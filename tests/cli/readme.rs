@@ -1,0 +1,84 @@
+//! The README: its steps by hand, with its own files.
+
+use crate::support::{LocalSqs, assert_told};
+
+const README: &str = include_str!("../../README.md");
+
+/// The only block in this language.
+fn block(language: &str) -> &'static str {
+    let fence = format!("```{language}\n");
+    let mut blocks = README.split(fence.as_str()).skip(1);
+    let block = blocks.next().and_then(|rest| rest.split("```").next());
+    assert!(blocks.next().is_none(), "more than one block of {language}");
+    block.expect("a block")
+}
+
+#[test]
+fn the_steps_by_hand_deliver_the_events_of_the_readme_and_show_what_failed() {
+    let sqs = LocalSqs::start(&[]);
+    let mut home = sqs.home("events");
+    let printed = std::fs::read_to_string(home.path("hooklane.toml")).expect("read");
+    let mut receiver = home.start(&["listen", "--port", "0", "--secret", "s"]);
+    let line = receiver.line();
+    let url = line.trim().strip_prefix("listening on ").expect("a URL");
+    // The ports of the README may be taken here.
+    let configuration = block("toml")
+        .replace("http://127.0.0.1:9324", &sqs.variables[0].1)
+        .replace("http://127.0.0.1:8080", url);
+    assert!(configuration.contains(printed.trim()), "{printed}");
+    home.write("hooklane.toml", &configuration);
+    home.write("events.jsonl", block("json"));
+    home.set("WORKN_SECRET", "s")
+        .set("HOOKLANE_WORKER__ADMIN_LISTEN", "127.0.0.1:0");
+
+    let sent = home.run(&["send", "events.jsonl"]);
+    assert_eq!(sent.stdout, "3 events sent\n", "{sent:?}");
+    let worked = home.run(&["work", "--drain"]);
+    assert!(
+        worked
+            .stdout
+            .starts_with("3 delivered, 0 dead-lettered, 3 attempts"),
+        "{worked:?}"
+    );
+    let heard = receiver.stop().stdout;
+    let valid = heard.matches("signature valid (hmac-sha256-hex)").count();
+    assert_eq!(valid, 3, "{heard}");
+
+    // Nobody listens any more.
+    home.set("HOOKLANE_RETRY__DELAYS", r#"["0s","0s","0s"]"#);
+    home.run(&["send", "events.jsonl"]);
+    let failed = home.run(&["work", "--drain"]);
+    assert!(
+        failed
+            .stdout
+            .starts_with("0 delivered, 3 dead-lettered, 12 attempts"),
+        "{failed:?}"
+    );
+    let groups = home.run(&["dlq", "groups"]).stdout;
+    assert!(
+        groups.contains("EventSetup_7") && groups.contains("EventSetup_8"),
+        "{groups}"
+    );
+}
+
+#[test]
+fn every_command_of_the_readme_is_one() {
+    let sqs = LocalSqs::start(&[]);
+    let home = sqs.home("events");
+    let commands = README
+        .lines()
+        .filter_map(|line| line.strip_prefix("hooklane "));
+    let mut seen = 0;
+    for command in commands {
+        let words: Vec<_> = command.split_whitespace().collect();
+        let name = words
+            .iter()
+            .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+        let name: Vec<_> = name.copied().take(2).chain(["--help"]).collect();
+        let help = home.run(&name);
+        assert_eq!(help.code, Some(0), "{command}: {help:?}");
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen}");
+    assert_told(&home.run(&["dlq", "show", "ID"]), 1, &["hooklane dlq ls"]);
+}
