@@ -91,6 +91,34 @@ async fn a_delivered_message_whose_delete_fails_is_deleted_without_a_second_post
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_made_before_the_lease_was_lost_is_not_made_again() {
+    let down = Switch::default();
+    let switch = down.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "ChangeMessageVisibilityBatch" if switch.is_on() => Fault::Unavailable,
+            _ => Fault::None,
+        },
+        |s| match (number(s), s.attempt()) {
+            (4, 1) => Reply::After(Duration::from_secs(29), 500),
+            _ => Reply::After(Duration::from_secs(29), 200),
+        },
+    )
+    .await;
+    world.send("EventSetup_1", 1..=4).await;
+    down.set(true);
+    let worker = world.start();
+    // The fourth event's first attempt ends with 4 s left of the lease: too little for its second.
+    world.until_seen(5).await;
+    down.set(false);
+    worker.stop().await;
+    let seen = world.receiver.seen();
+    let attempts = seen.iter().filter(|s| number(s) == 4).map(Seen::attempt);
+    assert_eq!(attempts.collect::<Vec<_>>(), [1, 2]);
+    assert!(seen[4].at >= Duration::from_secs(120), "{:?}", seen[4].at);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lane_whose_lease_cannot_be_extended_ends_without_another_post_and_repeats_nothing() {
     let down = Switch::default();
     let switch = down.clone();
