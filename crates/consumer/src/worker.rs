@@ -268,8 +268,7 @@ impl<P: Post> Poller<P> {
         });
         for lane in Lane::split(held.collect(), |held: &Held| held.message.group.clone()) {
             // No more lanes come than there is room for, unless a queue gives more messages than asked for.
-            let permit = room.split(1).filter(|_| !self.shared.stop.is_cancelled());
-            let Some(permit) = permit else {
+            let Some(permit) = room.split(1) else {
                 self.give_back(&lane).await;
                 continue;
             };
