@@ -118,6 +118,50 @@ async fn an_attempt_made_before_the_lease_was_lost_is_not_made_again() {
     assert!(seen[4].at >= Duration::from_secs(120), "{:?}", seen[4].at);
 }
 
+/// One group's second event, sent once the first is accepted, arrives as soon as the delete of the first succeeds.
+async fn a_delete_that_fails_at_first(fault: fn() -> Fault, failures: u32) {
+    let calls = AtomicU32::new(0);
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if calls.fetch_add(1, Ordering::Relaxed) < failures => fault(),
+            _ => Fault::None,
+        },
+        |_| Reply::Status(200),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=1).await;
+    let worker = world.start();
+    world.until_seen(1).await;
+    world.send("EventSetup_1", 2..=2).await;
+    world.until_seen(2).await;
+    worker.stop().await;
+    let second = world.receiver.seen()[1].at;
+    assert!(
+        second < Duration::from_secs(20),
+        "its group stood still: {second:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_call_that_fails_is_tried_again_before_the_lease_ends() {
+    // The SDK itself tries a call three times.
+    a_delete_that_fails_at_first(|| Fault::Unavailable, 4).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_failed_in_a_delete_batch_is_tried_again_before_the_lease_ends() {
+    a_delete_that_fails_at_first(
+        || {
+            Fault::Answer(
+                200,
+                r#"{"Successful":[],"Failed":[{"Id":"0","Code":"InternalError","SenderFault":false}]}"#,
+            )
+        },
+        1,
+    )
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lane_whose_lease_cannot_be_extended_ends_without_another_post_and_repeats_nothing() {
     let down = Switch::default();
