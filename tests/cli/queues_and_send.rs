@@ -166,6 +166,15 @@ fn arguments_that_cannot_be_followed_are_told_before_anything_is_sent() {
 fn what_is_missing_in_the_aws_environment_is_told_with_what_to_set() {
     let mut home = Home::with("[queue]\nurl = \"http://127.0.0.1:9/1/events.fifo\"\n");
     home.set("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let in_another_shell = Home::new().run(&["queues", "create", "events"]);
+    assert_told(
+        &in_another_shell,
+        1,
+        &[
+            "AWS_ENDPOINT_URL is not set",
+            "`hooklane local-sqs` printed",
+        ],
+    );
     let no_credentials = home.set("AWS_REGION", "us-east-1").run(&["send"]);
     assert_told(
         &no_credentials,

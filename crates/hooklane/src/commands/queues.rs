@@ -35,6 +35,7 @@ async fn create(name: &str, standard: bool, json: bool) -> anyhow::Result<Exit> 
         .await
         .map_err(|error| match error {
             admin::CreateError::Name(error) => anyhow::Error::new(Usage(error.to_string())),
+            admin::CreateError::Queue(error) => error.into(),
             error => error.into(),
         })?;
     let created = Created {
