@@ -1,6 +1,6 @@
 //! The README: its steps by hand, with its own files.
 
-use crate::support::{LocalSqs, assert_told};
+use crate::support::{LocalSqs, address, assert_told, get};
 
 const README: &str = include_str!("../../README.md");
 
@@ -59,6 +59,34 @@ fn the_steps_by_hand_deliver_the_events_of_the_readme_and_show_what_failed() {
         groups.contains("EventSetup_7") && groups.contains("EventSetup_8"),
         "{groups}"
     );
+}
+
+#[test]
+fn a_worker_tells_its_state_on_the_three_paths_of_the_readme() {
+    let sqs = LocalSqs::start(&[]);
+    let mut home = sqs.home("events");
+    home.set("HOOKLANE_WORKER__ADMIN_LISTEN", "127.0.0.1:0")
+        .set("HOOKLANE_CALLBACK__PRODUCTION__URL", "https://127.0.0.1:9/");
+    home.run_with(
+        &["send"],
+        b"{\"MessageGroupId\":\"EventSetup_1\",\"mkt_id\":1}",
+    );
+    let mut worker = home.start(&["work", "--drain"]);
+    let line = worker.wait_for_log("state on http://");
+    let (url, _) = line.rsplit_once(": /healthz").expect("an address");
+    let state = address(url);
+    worker.wait_for_log("attempt");
+    for path in ["/healthz", "/readyz"] {
+        let answer = get(state, path);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
+    let metrics = get(state, "/metrics");
+    assert!(
+        metrics.contains("\nhooklane_messages_received_total 1"),
+        "{metrics}"
+    );
+    worker.signal("TERM");
+    assert_eq!(worker.wait().code, Some(0));
 }
 
 #[test]

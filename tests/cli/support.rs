@@ -298,6 +298,17 @@ pub(crate) fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], bo
     status.unwrap_or_else(|| panic!("not an answer: {answer}"))
 }
 
+/// Asks for a page and returns the answer as it came, head and body.
+pub(crate) fn get(address: SocketAddr, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    stream.write_all(request.as_bytes()).expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
+}
+
 /// The address in a line that ends in `http://ADDRESS`.
 pub(crate) fn address(line: &str) -> SocketAddr {
     let (_, address) = line.rsplit_once("http://").expect("a URL");

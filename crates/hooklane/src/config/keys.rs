@@ -229,6 +229,28 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_config_check_lists_every_key() {
+        use clap::CommandFactory;
+
+        let command = crate::cli::Cli::command();
+        let check = command
+            .find_subcommand("config")
+            .and_then(|config| config.find_subcommand("check"));
+        let help = check
+            .and_then(clap::Command::get_after_help)
+            .expect("told")
+            .to_string();
+        for key in KNOWN {
+            let name = key
+                .trim_end_matches(".*")
+                .rsplit('.')
+                .next()
+                .expect("a name");
+            assert!(help.contains(name), "{key}");
+        }
+    }
+
+    #[test]
     fn a_key_with_a_slip_is_recognised() {
         assert_eq!(suggest(&path("queue.ulr")).as_deref(), Some("queue.url"));
         assert_eq!(
