@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use indicatif::ProgressBar;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{Global, LogFormat};
 use crate::config::Environment;
@@ -77,11 +78,18 @@ impl Write for Stderr {
 
 /// What the user asks for stands after the quiet crates, so that naming one of them turns it up again.
 fn filter(level: &str) -> Result<EnvFilter, Usage> {
-    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|error| {
+    let refused = |why: &dyn std::fmt::Display| {
         Usage(format!(
-            "HOOKLANE_LOG: {error}: write error, warn, info, debug or trace, or a list such as info,consumer=debug"
+            "HOOKLANE_LOG: {why}: write error, warn, info, debug or trace, or a list such as info,consumer=debug"
         ))
-    })
+    };
+    // A word alone that is no level would be taken for a crate, and everything else would fall silent.
+    let no_level = |part: &&str| !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err();
+    let parts = level.split(',').map(str::trim);
+    if let Some(part) = parts.filter(|part| !part.is_empty()).find(no_level) {
+        return Err(refused(&format_args!("{part:?} is no level")));
+    }
+    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|error| refused(&error))
 }
 
 #[cfg(test)]
@@ -98,7 +106,12 @@ mod tests {
 
     #[test]
     fn a_filter_that_is_none_is_a_usage_error() {
-        let error = filter("consumer=loud").expect_err("no level").to_string();
-        assert!(error.starts_with("HOOKLANE_LOG: "), "{error}");
+        for level in ["consumer=loud", "loud", "info,verbose", "consumer"] {
+            let error = filter(level).expect_err(level).to_string();
+            assert!(error.starts_with("HOOKLANE_LOG: "), "{error}");
+        }
+        for level in ["warn", "OFF", "info,consumer=debug", "info,"] {
+            assert!(filter(level).is_ok(), "{level}");
+        }
     }
 }
