@@ -61,7 +61,7 @@ fn a_worker_told_to_stop_in_the_middle_finishes_what_it_began_and_leaves_the_res
     let in_the_middle = ANSWERED_BEFORE + GROUPS as usize;
     receiver.wait_for(in_the_middle);
     first.signal("TERM");
-    first.wait_for_log("stopping: receives return");
+    first.wait_for_log("stopping: a receive in flight returns");
     gate.open();
     let summary = only(done(&first.wait()));
     assert_eq!(
@@ -103,7 +103,7 @@ fn a_stop_between_attempts_costs_the_event_none_of_its_four() {
     let mut first = world.home.start(&["work", "--json"]);
     receiver.wait_for(1);
     first.signal("TERM");
-    first.wait_for_log("stopping: receives return");
+    first.wait_for_log("stopping: a receive in flight returns");
     gate.open();
     let summary = only(done(&first.wait()));
     assert_eq!(
