@@ -56,6 +56,12 @@ fn a_pair_that_is_wrong_is_told_attribute_by_attribute_with_exit_code_1() {
         .replace("url", "dead_letter_url")
         .replace("x =", "url =");
     home.write("hooklane.toml", swapped);
+    home.set(
+        "HOOKLANE_CALLBACK__PRODUCTION__URL",
+        "https://hooks.example.com/",
+    )
+    .set("HOOKLANE_WORKER__ADMIN_LISTEN", "127.0.0.1:0");
+    assert_told(&home.run(&["work", "--drain"]), 1, &["are swapped"]);
     let ended = home.run(&["queues", "check", "--json"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let checked = document(&ended);

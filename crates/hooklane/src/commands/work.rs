@@ -121,6 +121,14 @@ fn check(source: &Queue, dead_letters: &Queue) -> anyhow::Result<()> {
             "queue.url and queue.dead_letter_url are the same queue: the internal queue must be another one"
         );
     }
+    let moves_to = dead_letters.attributes().redrive.as_ref();
+    if moves_to.is_some_and(|(_, target)| *target == source.attributes().arn) {
+        bail!(
+            "queue.url and queue.dead_letter_url are swapped: the native redrive of {} leads to {}",
+            dead_letters.url(),
+            source.url()
+        );
+    }
     if source.is_fifo() != dead_letters.is_fifo() {
         bail!(
             "the source queue and the internal queue must be of one kind, both FIFO or both standard"
