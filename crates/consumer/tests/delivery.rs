@@ -321,3 +321,38 @@ async fn an_event_name_that_no_header_can_hold_costs_the_event_nothing_but_that_
     let names: Vec<_> = seen.iter().map(|s| s.header("X-Hooklane-Event")).collect();
     assert_eq!(names, [None, None, None, Some("talent created")]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_forgets_what_is_delivered_or_dead_lettered() {
+    let world = World::new(|s| match s.group().as_str() {
+        "EventSetup_1" if s.attempt() > 2 => Reply::Status(200),
+        _ => Reply::Status(500),
+    })
+    .await;
+    for group in ["EventSetup_1", "EventSetup_2"] {
+        let message_id = world.send_body(group, "{}").await;
+        let key = store::Key {
+            queue: world.source.url().to_owned(),
+            message_id,
+            group: Some(group.to_owned()),
+        };
+        let so_far = world.receiver.seen().len();
+        let worker = world.start();
+        world.until_seen(so_far + 2).await;
+        worker.stop().await;
+        assert!(world.ledger.read(&key).await.unwrap().is_some(), "{group}");
+        world.drain().await;
+        assert_eq!(world.ledger.read(&key).await.unwrap(), None, "{group}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_delete_of_a_lane_does_not_wait_for_company_while_its_group_stands_still() {
+    let mut world = World::new(|_| Reply::Status(200)).await;
+    // One message at a time, so that each is the last of its lane and the next comes only after its delete.
+    world.settings.max_in_flight = 1;
+    world.send("EventSetup_1", 1..=20).await;
+    world.drain().await;
+    let last = world.receiver.seen()[19].at;
+    assert!(last < Duration::from_secs(2), "{last:?}");
+}

@@ -2,6 +2,7 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -303,4 +304,32 @@ async fn followers_received_many_times_keep_all_their_attempts() {
     let dead = world.dead().await;
     assert_eq!(n_of(&dead[0].0.body), 1);
     assert_eq!(dead[0].1.attempts.len(), 14);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pollers_that_a_burst_has_brought_end_when_it_is_over() {
+    let receives = Arc::new(AtomicU32::new(0));
+    let count = receives.clone();
+    let mut world = world_with(
+        move |call| {
+            if call.action == "ReceiveMessage" {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            Fault::None
+        },
+        |_| Reply::After(Duration::from_secs(1), 200),
+    )
+    .await;
+    world.settings.max_in_flight = 100;
+    for setup in 1..=60 {
+        world.send(&format!("EventSetup_{setup}"), 1..=10).await;
+    }
+    let worker = world.start();
+    world.until_seen(600).await;
+    pass(60).await;
+    receives.store(0, Ordering::Relaxed);
+    pass(100).await;
+    let idle = receives.load(Ordering::Relaxed);
+    worker.stop().await;
+    assert!(idle <= 6, "{idle} long polls of 20 s in 100 s");
 }
