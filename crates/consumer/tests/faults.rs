@@ -24,18 +24,14 @@ async fn an_sqs_that_is_down_for_minutes_does_not_end_the_worker() {
     )
     .await;
     down.set(true);
-    let worker = world.worker();
-    let health = worker.health();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let task = tokio::spawn(worker.run(consumer::Mode::Serve, stop.clone()));
+    let worker = world.start();
     pass(240).await;
-    assert!(!health.is_ready());
+    assert!(!worker.health.is_ready());
     world.send("EventSetup_1", 1..=3).await;
     down.set(false);
     world.until_seen(3).await;
-    assert!(health.is_ready());
-    stop.cancel();
-    task.await.unwrap();
+    assert!(worker.health.is_ready());
+    worker.stop().await;
     assert_eq!(
         world.receiver.seen().iter().map(number).collect::<Vec<_>>(),
         [1, 2, 3]
@@ -207,10 +203,8 @@ async fn a_ledger_that_is_down_stops_receiving_loses_nothing_and_repeats_no_atte
     let ledger = Breakable::under(&mut world).await;
     world.send("EventSetup_1", 1..=3).await;
     ledger.set_broken();
-    let worker = world.worker();
-    let health = worker.health();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let task = tokio::spawn(worker.run(consumer::Mode::Serve, stop.clone()));
+    let worker = world.start();
+    let health = worker.health.clone();
     world.until_seen(2).await;
     pass(200).await;
     assert!(!health.is_ready() && health.is_live());
@@ -222,8 +216,7 @@ async fn a_ledger_that_is_down_stops_receiving_loses_nothing_and_repeats_no_atte
     assert_eq!(world.counts().await.total(), 3);
     ledger.mend();
     world.until_seen(5).await;
-    stop.cancel();
-    task.await.unwrap();
+    worker.stop().await;
     let seen: Vec<_> = world
         .receiver
         .seen()
@@ -263,20 +256,16 @@ async fn one_record_that_cannot_be_read_holds_its_group_and_stops_nobody_else() 
     let mut world = World::new(|s| Reply::Status(if number(s) == 1 { 500 } else { 200 })).await;
     let ledger = Breakable::under(&mut world).await;
     world.send("EventSetup_1", 1..=1).await;
-    let worker = world.worker();
-    let health = worker.health();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let task = tokio::spawn(worker.run(consumer::Mode::Serve, stop.clone()));
+    let worker = world.start();
     world.until_seen(2).await;
     pass(10).await;
     ledger.execute("UPDATE attempts SET record = '{}'");
     pass(55).await;
-    assert!(health.is_ready());
+    assert!(worker.health.is_ready());
     world.send("EventSetup_2", 2..=2).await;
     pass(1).await;
     assert_eq!(world.receiver.seen().len(), 3);
-    stop.cancel();
-    task.await.unwrap();
+    worker.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,13 +23,10 @@ async fn an_internal_queue_that_is_down_holds_the_event_and_costs_it_no_further_
     .await;
     world.send("EventSetup_1", 1..=2).await;
     down.set(true);
-    let worker = world.worker();
-    let health = worker.health();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let task = tokio::spawn(worker.run(consumer::Mode::Serve, stop.clone()));
+    let worker = world.start();
     world.until_seen(4).await;
     pass(300).await;
-    assert!(!health.is_ready());
+    assert!(!worker.health.is_ready());
     assert_eq!(
         world.receiver.seen().len(),
         4,
@@ -38,8 +35,7 @@ async fn an_internal_queue_that_is_down_holds_the_event_and_costs_it_no_further_
     assert_eq!(world.counts().await.total(), 2, "nothing is lost");
     down.set(false);
     world.until_seen(5).await;
-    stop.cancel();
-    task.await.unwrap();
+    worker.stop().await;
     let dead = world.dead().await;
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].1.attempts.len(), 4);
@@ -153,18 +149,14 @@ async fn a_call_that_the_internal_queue_rejects_holds_that_group_and_stops_nobod
     )
     .await;
     world.send("EventSetup_1", 1..=1).await;
-    let worker = world.worker();
-    let health = worker.health();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let task = tokio::spawn(worker.run(consumer::Mode::Serve, stop.clone()));
+    let worker = world.start();
     world.until_seen(4).await;
     pass(3).await;
-    assert!(health.is_ready());
+    assert!(worker.health.is_ready());
     world.send("EventSetup_2", 2..=2).await;
     pass(1).await;
     assert_eq!(world.receiver.seen().len(), 5);
-    stop.cancel();
-    task.await.unwrap();
+    worker.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

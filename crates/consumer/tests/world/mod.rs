@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use consumer::post::{Post, Request};
-use consumer::{Mode, Settings, Summary, Wiring, Worker};
+use consumer::{Health, Mode, Settings, Summary, Wiring, Worker};
 use delivery::{
     Answer, Authentication, Callback, DEAD_LETTER, DeadLetter, Failure, FailureKind, RetrySchedule,
 };
@@ -232,9 +232,11 @@ impl World {
 
     /// Starts a worker that runs until its token is cancelled.
     pub fn start(&self) -> Running {
+        let worker = self.worker();
+        let health = worker.health();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(self.worker().run(Mode::Serve, stop.clone()));
-        Running { stop, task }
+        let task = tokio::spawn(worker.run(Mode::Serve, stop.clone()));
+        Running { health, stop, task }
     }
 
     /// Waits until the receiver has seen so many requests.
@@ -270,6 +272,7 @@ impl World {
 }
 
 pub struct Running {
+    pub health: Health,
     pub stop: CancellationToken,
     pub task: JoinHandle<Summary>,
 }
