@@ -189,18 +189,19 @@ fn attributes_size(attributes: &Attributes) -> usize {
         .sum()
 }
 
+/// What the tests of the engine send.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod samples {
+    use super::{Attribute, AttributeValue, Outgoing};
 
-    fn text(data_type: &str, value: &str) -> Attribute {
+    pub(in crate::engine) fn text(data_type: &str, value: &str) -> Attribute {
         Attribute {
             data_type: data_type.into(),
             value: AttributeValue::Text(value.into()),
         }
     }
 
-    fn with_attributes(attributes: &[(&str, Attribute)]) -> Outgoing {
+    pub(in crate::engine) fn with_attributes(attributes: &[(&str, Attribute)]) -> Outgoing {
         Outgoing {
             body: "x".into(),
             attributes: attributes
@@ -210,6 +211,12 @@ mod tests {
             ..Outgoing::default()
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{text, with_attributes};
+    use super::*;
 
     #[test]
     fn size_counts_names_types_and_values_of_attributes() {

@@ -125,29 +125,12 @@ fn valid_attribute_name(name: &str) -> bool {
 mod tests {
     use super::super::message::Attribute;
     use super::*;
-
-    fn text(data_type: &str, value: &str) -> Attribute {
-        Attribute {
-            data_type: data_type.into(),
-            value: AttributeValue::Text(value.into()),
-        }
-    }
+    use crate::engine::message::samples::{text, with_attributes};
 
     fn binary(data_type: &str, value: &[u8]) -> Attribute {
         Attribute {
             data_type: data_type.into(),
             value: AttributeValue::Binary(value.into()),
-        }
-    }
-
-    fn with_attributes(attributes: &[(&str, Attribute)]) -> Outgoing {
-        Outgoing {
-            body: "x".into(),
-            attributes: attributes
-                .iter()
-                .map(|(name, a)| ((*name).to_owned(), a.clone()))
-                .collect(),
-            ..Outgoing::default()
         }
     }
 
