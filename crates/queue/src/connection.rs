@@ -84,7 +84,8 @@ impl Sqs {
                 base.clone()
                     .behavior_version(behavior())
                     .retry_config(RetryConfig::standard().with_max_attempts(SDK_ATTEMPTS))
-                    .retry_partition(RetryPartition::new(partition))
+                    // One of its own for every connection: a named one is shared by the whole process.
+                    .retry_partition(RetryPartition::custom(partition).build())
                     .timeout_config(timeouts)
                     // A long poll is silent by design (aws-sdk-rust#1148).
                     .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
