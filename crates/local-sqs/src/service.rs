@@ -109,6 +109,8 @@ impl LocalSqs {
                 Answer::Wait(poll) => poll,
             };
             tokio::select! {
+                // In this order always: a seed gives the same history again.
+                biased;
                 () = Watch::stirred(&watch) => {}
                 () = tokio::time::sleep_until(self.shared.clock.instant_of(poll.wake_at())) => {}
                 () = stop.cancelled() => return protocol::give_up(&mut self.shared.lock().engine),

@@ -140,6 +140,7 @@ impl<P: Post> LaneRun<'_, P> {
         let began = Instant::now();
         Tally::count(&self.shared.tally.attempts);
         let outcome: Outcome = tokio::select! {
+            biased;
             outcome = self.shared.post.post(request) => outcome,
             // Not counted: nobody knows what became of it, and a deploy costs no event an attempt.
             () = self.shared.abort.cancelled() => return Err(End::GiveBack),
