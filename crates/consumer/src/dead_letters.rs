@@ -8,7 +8,7 @@ use delivery::{
     dead_letter_group,
 };
 use event::{EVENT_NAME, Timestamp};
-use queue::{Attribute, EntryError, Outgoing, Queue, QueueError, Received};
+use queue::{Attribute, Outgoing, Queue, QueueError, Received};
 
 /// A dead letter that may lie in the internal queue already is sent again within this time, a minute less than
 /// SQS remembers a deduplication id, so that no second copy is kept.
@@ -72,8 +72,8 @@ pub(crate) fn letter(
 pub(crate) enum NotSent {
     /// The internal queue does not answer or asks us to slow down.
     Down(QueueError),
-    /// It refuses this message; the reason in SQS's own words.
-    Refused(EntryError),
+    /// It refuses this message, or us: only a person can change that. The reason in SQS's own words.
+    Refused(String),
 }
 
 /// Sends a message to the internal queue: a group of its own, deduplicated by its MessageId as AWS's own
@@ -97,20 +97,19 @@ pub(crate) async fn send(
             action: "SendMessageBatch",
             message: error.to_string(),
         })),
-        Some(Err(error)) => Err(NotSent::Refused(error)),
+        Some(Err(error)) => Err(NotSent::Refused(error.to_string())),
         None => unreachable!("a batch answers for each of its entries"),
     }
 }
 
-/// The call holds one message alone, so what SQS rejects in it is that message.
+/// The call holds one message alone, so what SQS rejects in it is that message. What waiting does not mend is no
+/// outage: if it closed the gate, looks that find the queue there would open it again and again, and the receive
+/// counts of all that is held would run up.
 fn not_sent(error: QueueError) -> NotSent {
-    match error {
-        QueueError::Rejected { code, message, .. } => NotSent::Refused(EntryError {
-            code,
-            message,
-            sender_fault: true,
-        }),
-        error => NotSent::Down(error),
+    if error.is_transient() {
+        NotSent::Down(error)
+    } else {
+        NotSent::Refused(error.to_string())
     }
 }
 

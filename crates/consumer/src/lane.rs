@@ -70,11 +70,11 @@ pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane:
 impl<P: Post> LaneRun<'_, P> {
     async fn deliver(&mut self) -> Result<(), End> {
         while !self.lane.is_empty() {
-            if self.shared.stop.is_cancelled() {
-                return Err(End::GiveBack);
-            }
             if !self.shared.gate.is_open() {
                 return Err(End::Down);
+            }
+            if self.shared.stop.is_cancelled() {
+                return Err(End::GiveBack);
             }
             let settled = self.visit().await?;
             self.delete_head(settled).await;
@@ -102,8 +102,9 @@ impl<P: Post> LaneRun<'_, P> {
     async fn leave(&self, end: End) {
         let hide = match end {
             End::Wait(wait) => self.lane.hide_for(wait),
-            End::Down => self.lane.hide_for(self.shared.gate.backoff()),
-            End::GiveBack => self.lane.give_back(),
+            End::GiveBack if self.shared.gate.is_open() => self.lane.give_back(),
+            // The next worker would meet the same outage at once, again and again.
+            End::Down | End::GiveBack => self.lane.hide_for(self.shared.gate.backoff()),
             // Its head may be another worker's by now: only what is behind it is given back.
             End::Lost => Hide {
                 head: None,

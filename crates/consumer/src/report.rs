@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts};
 use event::{Event, is_header_text};
-use queue::{EntryError, Received};
+use queue::Received;
 use store::LedgerError;
 use tracing::{error, info, warn};
 
@@ -78,12 +78,13 @@ pub(crate) fn dead_letter(message: &Received, letter: &DeadLetter) {
     );
 }
 
-/// The internal queue refuses an event. It is held and its group waits: this needs a person.
-pub(crate) fn refused(message: &Received, why: &EntryError) {
+/// The internal queue refuses an event, or the worker. The event is held and its group waits: this needs a
+/// person.
+pub(crate) fn refused(message: &Received, why: &str) {
     error!(
         message_id = message.message_id,
         group = message.group,
-        error = %why,
+        error = why,
         "the internal queue refuses this event: it is held in the source queue and its group waits; see what the queue takes with: hooklane queues check"
     );
 }

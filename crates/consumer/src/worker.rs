@@ -1,6 +1,7 @@
 //! The long-poll loop: receive, split into lanes, let them run; stop and drain.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use delivery::Lane;
@@ -113,6 +114,7 @@ impl<P: Post> Worker<P> {
             room: Arc::new(Semaphore::new(shared.settings.max_in_flight)),
             wait: longest_wait(mode, shared.settings.visibility_timeout),
             lanes: TaskTracker::new(),
+            pollers: AtomicUsize::new(1),
             polls: TaskTracker::new(),
             health: self.health,
             settler,
@@ -123,6 +125,7 @@ impl<P: Post> Worker<P> {
         let expiry = tokio::spawn(expire_records(shared.clone()));
 
         tokio::select! {
+            biased;
             () = stop.cancelled() => info!("stopping: a receive in flight returns within 20 s, attempts finish, everything is settled"),
             () = drained(&shared), if mode == Mode::Drain => info!("the queue is empty and nothing is held"),
         }
@@ -160,6 +163,7 @@ async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
         poller.lanes.wait().await;
     };
     tokio::select! {
+        biased;
         () = ended => {}
         () = too_late => {
             warn!("not every call was answered in time; messages still held come again when their lease ends");
@@ -182,6 +186,8 @@ struct Poller<P> {
     /// One permit a lane.
     room: Arc<Semaphore>,
     wait: Duration,
+    /// How many poll at present.
+    pollers: AtomicUsize,
     polls: TaskTracker,
     lanes: TaskTracker,
     health: Health,
@@ -206,10 +212,10 @@ fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
                     poller.health.received();
                     let brought = messages.len();
                     poller.start_lanes(messages, room).await;
-                    if brought == asked && poller.polls.len() < MOST_POLLERS {
+                    if brought == asked && poller.one_more() {
                         poller.polls.spawn(poll(poller.clone()));
                     }
-                    if brought == 0 && poller.polls.len() > 1 {
+                    if brought == 0 && poller.one_less() {
                         return;
                     }
                 }
@@ -217,8 +223,9 @@ fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
                     drop(room);
                     poller.health.failed(&error);
                     tokio::select! {
-                        () = sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
+                        biased;
                         () = poller.shared.stop.cancelled() => return,
+                        () = sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
                     }
                 }
             }
@@ -250,6 +257,17 @@ impl<P: Post> Poller<P> {
             }
         }
         room
+    }
+
+    fn one_more(&self) -> bool {
+        let more = |pollers| (pollers < MOST_POLLERS).then_some(pollers + 1);
+        self.pollers.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    /// The last poller stays: of two that find nothing at the same time one does.
+    fn one_less(&self) -> bool {
+        let less = |pollers| (pollers > 1).then_some(pollers - 1);
+        self.pollers.fetch_update(Relaxed, Relaxed, less).is_ok()
     }
 
     async fn receive(&self, max: usize) -> Result<Vec<Received>, QueueError> {

@@ -322,3 +322,23 @@ async fn pollers_that_a_burst_has_brought_end_when_it_is_over() {
     worker.stop().await;
     assert!(idle <= 6, "{idle} long polls of 20 s in 100 s");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_while_the_ledger_is_down_gives_nothing_back_at_once() {
+    let mut world = World::new(|s| match s.group().as_str() {
+        "EventSetup_1" => Reply::Status(500),
+        _ => Reply::After(Duration::from_secs(3), 200),
+    })
+    .await;
+    let ledger = Breakable::under(&mut world).await;
+    world.send("EventSetup_1", 1..=1).await;
+    world.send("EventSetup_2", 2..=3).await;
+    ledger.set_broken();
+    let worker = world.start();
+    world.until_seen(3).await;
+    pass(1).await;
+    assert!(!worker.health.is_ready());
+    worker.stop().await;
+    let counts = world.counts().await;
+    assert_eq!((counts.visible, counts.not_visible), (0, 2), "{counts:?}");
+}
