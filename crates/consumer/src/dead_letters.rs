@@ -4,57 +4,28 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use delivery::{
-    DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Record, RecordState, Replay,
-    dead_letter_group,
+    Attempt, DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Replay, Verdict, dead_letter_group,
 };
-use event::{EVENT_NAME, Timestamp};
+use event::EVENT_NAME;
 use queue::{Attribute, Outgoing, Queue, QueueError, Received};
 
 /// A dead letter that may lie in the internal queue already is sent again within this time, a minute less than
 /// SQS remembers a deduplication id, so that no second copy is kept.
 pub(crate) const AGAIN_WITHIN: Duration = Duration::from_secs(240);
 
-/// Why an event is set aside.
-#[derive(Debug)]
-pub(crate) struct Verdict {
-    reason: Reason,
-    detail: Option<String>,
-}
-
-impl Verdict {
-    pub(crate) fn new(reason: Reason, detail: Option<String>) -> Self {
-        Self { reason, detail }
-    }
-
-    pub(crate) fn into_state(self, dead_at: Timestamp) -> RecordState {
-        RecordState::Exhausted {
-            reason: self.reason,
-            detail: self.detail,
-            dead_at,
-        }
-    }
-}
-
-/// The dead-letter record of a message whose ledger record says that it is exhausted.
+/// The dead-letter record of a message that is set aside.
 pub(crate) fn letter(
     source_url: &str,
     message: &Received,
-    record: Record,
+    verdict: Verdict,
+    attempts: Vec<Attempt>,
     earlier: Option<Replay>,
     callback: Option<String>,
 ) -> DeadLetter {
-    let (reason, detail, dead_at) = match record.state {
-        RecordState::Exhausted {
-            reason,
-            detail,
-            dead_at,
-        } => (reason, detail, dead_at),
-        RecordState::Waiting { not_before } => (Reason::Exhausted, None, not_before),
-    };
     let death = Death {
-        reason,
-        detail,
-        dead_at,
+        reason: verdict.reason,
+        detail: verdict.detail,
+        dead_at: verdict.dead_at,
         callback,
     };
     let origin = Origin {
@@ -64,7 +35,7 @@ pub(crate) fn letter(
         group: message.group.clone(),
         sent_at: message.sent_at,
     };
-    DeadLetter::new(source_url, death, origin, earlier, record.attempts)
+    DeadLetter::new(source_url, death, origin, earlier, attempts)
 }
 
 /// Why a dead letter was not sent.
@@ -156,6 +127,8 @@ fn own_attributes(message: &Received) -> Vec<(String, Attribute)> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use delivery::Reason;
+    use event::Timestamp;
     use tokio::time::Instant;
 
     use super::*;
@@ -181,12 +154,12 @@ mod tests {
     }
 
     fn attributes_of(message: &Received, maximum: usize) -> BTreeMap<String, Attribute> {
-        let record = Record {
-            attempts: Vec::new(),
-            state: Verdict::new(Reason::NoCallback, None).into_state(Timestamp::from_millis(0)),
-            receives: 1,
+        let verdict = Verdict {
+            reason: Reason::NoCallback,
+            detail: None,
+            dead_at: Timestamp::from_millis(0),
         };
-        let letter = letter("https://sqs/q.fifo", message, record, None, None);
+        let letter = letter("https://sqs/q.fifo", message, verdict, vec![], None, None);
         let attributes = attributes(message, &letter, maximum);
         let size: usize = attributes.iter().map(|(name, a)| a.size(name)).sum();
         assert!(

@@ -11,7 +11,7 @@ use store::Key;
 
 use crate::held::{Held, Lease, LeaseLost};
 use crate::post::Post;
-use crate::settler::{Deletion, Settler};
+use crate::settler::{Accepted, Deletion, Settler};
 use crate::shared::Shared;
 
 /// Why a lane ends before it is empty.
@@ -35,8 +35,21 @@ impl From<LeaseLost> for End {
 
 /// How a visit that came to a verdict leaves its message: to be deleted.
 struct Settled {
-    /// The ledger has a record of it.
-    recorded: bool,
+    /// It was accepted in this visit: the ledger does not say so (yet).
+    accepted: Option<Accepted>,
+}
+
+impl Settled {
+    fn now(accepted: Accepted) -> Self {
+        Self {
+            accepted: Some(accepted),
+        }
+    }
+
+    /// The ledger, or our memory, knows already.
+    fn before() -> Self {
+        Self { accepted: None }
+    }
 }
 
 pub(crate) struct LaneRun<'a, P> {
@@ -84,7 +97,7 @@ impl<P: Post> LaneRun<'_, P> {
 
     /// Puts the delete of the head on its way before the next message is attempted.
     async fn delete_head(&mut self, settled: Settled) {
-        let record = settled.recorded.then(|| self.key());
+        let key = self.key();
         let Some(head) = self.lane.advance() else {
             return;
         };
@@ -92,8 +105,8 @@ impl<P: Post> LaneRun<'_, P> {
         let deletion = Deletion {
             confirmed: self.lease.keep_until_deleted(&head.message.receipt_handle),
             receipt_handle: head.message.receipt_handle,
-            message_id: head.message.message_id,
-            record,
+            key,
+            accepted: settled.accepted,
             _in_hand: head.in_hand,
         };
         self.settler.delete(deletion, self.lane.is_empty()).await;

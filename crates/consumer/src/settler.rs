@@ -1,14 +1,17 @@
 //! Deletes, ten to a call: a delete waits a moment for company, is retried while it may still succeed, and
-//! is never lost at shutdown.
+//! is never lost at shutdown. One that fails or takes long is noted in the ledger, for whoever receives the
+//! message next.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use queue::{EntryErrorKind, MAX_BATCH, Queue};
-use store::{Key, Ledger};
+use delivery::{Record, RecordState};
+use futures_util::future::join_all;
+use queue::{Clock, EntryErrorKind, MAX_BATCH, Queue};
+use store::{Key, Ledger, Seen, WriteError};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
@@ -30,17 +33,39 @@ const CALLS: usize = 16;
 /// Tries of one batch, with waits that double from 100 ms: about 25 s, within any lease.
 const TRIES: u32 = 8;
 
+/// A call that is not answered by now is noted: less than what a worker that stops waits for it.
+const OVERDUE: Duration = Duration::from_secs(1);
+
+/// Tries of a note, should other workers write the same record.
+const NOTES: u32 = 3;
+
 /// A message to delete.
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) receipt_handle: String,
-    pub(crate) message_id: String,
-    /// The ledger's record to forget once SQS confirms, if there is one.
-    pub(crate) record: Option<Key>,
+    pub(crate) key: Key,
+    /// What to note, should the delete fail; nothing if the ledger knows already.
+    pub(crate) accepted: Option<Accepted>,
     /// Set once SQS confirms.
     pub(crate) confirmed: Arc<AtomicBool>,
     /// Given up with the deletion itself, when it is settled or given up.
     pub(crate) _in_hand: InHand,
+}
+
+/// An event was accepted, which the ledger is told only if the message may come again.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// What the ledger said when it was last read.
+    pub(crate) seen: Option<Seen>,
+    pub(crate) record: Record,
+}
+
+impl Deletion {
+    /// The ledger's record to forget once SQS confirms, if there may be one.
+    fn into_record(self) -> Option<Key> {
+        let is_recorded = self.accepted.is_none_or(|accepted| accepted.seen.is_some());
+        is_recorded.then_some(self.key)
+    }
 }
 
 /// Takes deletes; dropping the last clone lets its task finish what it has.
@@ -57,6 +82,7 @@ struct Deleter {
     source: Queue,
     ledger: Ledger,
     memory: Arc<Mutex<Memory>>,
+    clock: Clock,
     calls: Arc<Semaphore>,
 }
 
@@ -67,6 +93,7 @@ impl Settler {
         source: Queue,
         ledger: Ledger,
         memory: Arc<Mutex<Memory>>,
+        clock: Clock,
         tasks: &TaskTracker,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -74,6 +101,7 @@ impl Settler {
             source,
             ledger,
             memory,
+            clock,
             calls: Arc::new(Semaphore::new(CALLS)),
         });
         tasks.spawn(collect(receiver, deleter, tasks.clone()));
@@ -134,45 +162,96 @@ impl Deleter {
         }
         for deletion in &batch {
             warn!(
-                message_id = deletion.message_id,
+                message_id = deletion.key.message_id,
                 "a delete did not succeed; the message will be deleted when it comes again"
             );
         }
     }
 
     /// Deletes a batch; gives back what may succeed later.
-    async fn try_delete(&self, batch: Vec<Deletion>) -> Vec<Deletion> {
-        let handles: Vec<&str> = batch.iter().map(|d| d.receipt_handle.as_str()).collect();
-        let answers = match self.source.delete_batch(&handles).await {
+    async fn try_delete(&self, mut batch: Vec<Deletion>) -> Vec<Deletion> {
+        let handles: Vec<_> = batch.iter().map(|d| d.receipt_handle.clone()).collect();
+        let handles: Vec<_> = handles.iter().map(String::as_str).collect();
+        let mut call = std::pin::pin!(self.source.delete_batch(&handles));
+        let answers = match timeout(OVERDUE, &mut call).await {
+            Ok(answers) => answers,
+            Err(_) => {
+                self.note(&mut batch).await;
+                call.await
+            }
+        };
+        let answers = match answers {
             Ok(answers) => answers,
             Err(error) => {
                 debug!(%error, "a delete call failed");
+                self.note(&mut batch).await;
                 return batch;
             }
         };
         let mut again = Vec::new();
+        let mut lost = Vec::new();
         let mut records = Vec::new();
         for (deletion, answer) in batch.into_iter().zip(answers) {
+            let message_id = &deletion.key.message_id;
             match answer {
                 Ok(()) => {
                     deletion.confirmed.store(true, Ordering::Relaxed);
-                    self.remember_no_longer(&deletion.message_id);
-                    records.extend(deletion.record);
+                    self.remember_no_longer(message_id);
+                    records.extend(deletion.into_record());
                 }
                 Err(error) if error.kind() == EntryErrorKind::HandleLost => {
-                    warn!(message_id = deletion.message_id, %error, "the lease was over before the delete; the message will be deleted when it comes again");
+                    warn!(message_id, %error, "the lease was over before the delete; the message will be deleted when it comes again");
+                    lost.push(deletion);
                 }
                 Err(error) => {
-                    debug!(message_id = deletion.message_id, %error, "a delete failed");
+                    debug!(message_id, %error, "a delete failed");
                     again.push(deletion);
                 }
             }
         }
+        self.note(&mut lost).await;
+        self.note(&mut again).await;
         if let Err(error) = self.ledger.forget(&records).await {
             // They expire by themselves.
             warn!(%error, "the ledger keeps records of events that are done");
         }
         again
+    }
+
+    /// Tells the ledger of accepted events whose messages may come again, so that no worker POSTs them.
+    async fn note(&self, batch: &mut [Deletion]) {
+        join_all(batch.iter_mut().map(|deletion| self.note_one(deletion))).await;
+    }
+
+    async fn note_one(&self, deletion: &mut Deletion) {
+        let Some(accepted) = &deletion.accepted else {
+            return;
+        };
+        let mut seen = accepted.seen.clone();
+        for _ in 0..NOTES {
+            let now = self.clock.now();
+            let written = self
+                .ledger
+                .write(&deletion.key, seen.as_ref(), &accepted.record, now);
+            let known = match written.await {
+                Ok(_) => break,
+                Err(WriteError::Lost) => self.ledger.read(&deletion.key).await,
+                Err(WriteError::Ledger(error)) => Err(error),
+            };
+            match known {
+                // Another worker has attempted it meanwhile; that it was accepted is still true.
+                Ok(Some(theirs)) if matches!(theirs.record.state, RecordState::Waiting { .. }) => {
+                    seen = Some(theirs);
+                }
+                // It has come to its end elsewhere.
+                Ok(_) => break,
+                Err(error) => {
+                    debug!(message_id = deletion.key.message_id, %error, "the ledger could not be told of an accepted event");
+                    return;
+                }
+            }
+        }
+        deletion.accepted = None;
     }
 
     fn remember_no_longer(&self, message_id: &str) {

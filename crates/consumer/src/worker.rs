@@ -108,6 +108,7 @@ impl<P: Post> Worker<P> {
             shared.source.clone(),
             shared.ledger.clone(),
             shared.memory.clone(),
+            shared.clock,
             &settling,
         );
         let poller = Arc::new(Poller {

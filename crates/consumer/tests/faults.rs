@@ -326,8 +326,8 @@ async fn pollers_that_a_burst_has_brought_end_when_it_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_stops_while_the_ledger_is_down_gives_nothing_back_at_once() {
     let mut world = World::new(|s| match s.group().as_str() {
-        "EventSetup_1" => Reply::Status(500),
-        _ => Reply::After(Duration::from_secs(3), 200),
+        "EventSetup_1" => Reply::After(Duration::from_secs(1), 500),
+        _ => Reply::After(Duration::from_secs(4), 200),
     })
     .await;
     let ledger = Breakable::under(&mut world).await;
@@ -336,9 +336,53 @@ async fn a_worker_that_stops_while_the_ledger_is_down_gives_nothing_back_at_once
     ledger.set_broken();
     let worker = world.start();
     world.until_seen(3).await;
-    pass(1).await;
+    pass(2).await;
     assert!(!worker.health.is_ready());
     worker.stop().await;
     let counts = world.counts().await;
     assert_eq!((counts.visible, counts.not_visible), (0, 2), "{counts:?}");
+}
+
+/// A worker that cannot delete what it has delivered is replaced by one that can.
+async fn a_successor_after_deletes_that_meet(fault: fn() -> Fault) -> World {
+    let down = Switch::default();
+    let switch = down.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if switch.is_on() => fault(),
+            _ => Fault::None,
+        },
+        |s| {
+            Reply::Status(if number(s) == 2 && s.attempt() == 1 {
+                500
+            } else {
+                200
+            })
+        },
+    )
+    .await;
+    world.send("EventSetup_1", 1..=3).await;
+    down.set(true);
+    let worker = world.start();
+    world.until_seen(4).await;
+    worker.stop().await;
+    down.set(false);
+    world.drain().await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_delete_failed_is_deleted_without_a_post_by_the_next_worker() {
+    let world = a_successor_after_deletes_that_meet(|| Fault::Unavailable).await;
+    let seen: Vec<_> = world.receiver.seen().iter().map(number).collect();
+    assert_eq!(seen, [1, 2, 2, 3]);
+    assert_eq!(world.counts().await.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_delete_was_never_answered_is_not_posted_by_the_next_worker() {
+    let world = a_successor_after_deletes_that_meet(|| Fault::Silence).await;
+    let seen: Vec<_> = world.receiver.seen().iter().map(number).collect();
+    assert_eq!(seen, [1, 2, 2, 3]);
+    assert_eq!(world.counts().await.total(), 0);
 }

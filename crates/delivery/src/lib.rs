@@ -20,7 +20,7 @@ pub use dead_letter::{
 pub use excerpt::*;
 pub use lane::{Hide, LONGEST_HIDE, Lane};
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
-pub use record::{Attempt, Record, RecordState, Visit};
+pub use record::{Attempt, Record, RecordState, Verdict, Visit};
 pub use request::{RequestFacts, headers};
 pub use schedule::{
     Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings,

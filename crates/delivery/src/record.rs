@@ -69,14 +69,20 @@ pub enum RecordState {
         not_before: Timestamp,
     },
     /// It is never attempted again, only sent to the internal queue and deleted.
-    Exhausted {
-        /// Why.
-        reason: Reason,
-        /// The reason in words, where there is more to say.
-        detail: Option<String>,
-        /// When that was decided.
-        dead_at: Timestamp,
-    },
+    Exhausted(Verdict),
+    /// It was accepted and its delete failed: it is never attempted again, only deleted.
+    Delivered,
+}
+
+/// Why an event is set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Why.
+    pub reason: Reason,
+    /// The reason in words, where there is more to say.
+    pub detail: Option<String>,
+    /// When that was decided.
+    pub dead_at: Timestamp,
 }
 
 /// What a receive of a message may do with it.
@@ -103,8 +109,10 @@ pub enum Visit {
     /// It was set aside already: send it to the internal queue (again) and delete it.
     Decided {
         /// What was decided.
-        record: Record,
+        verdict: Verdict,
     },
+    /// It was accepted already: delete it.
+    Delivered,
 }
 
 impl Visit {
@@ -120,9 +128,10 @@ impl Visit {
         let made = record.map_or(0, |r| r.attempts.len() as u32);
         let receives = receive_count.saturating_sub(record.map_or(0, |r| r.receives));
         match record.map(|r| (r, &r.state)) {
-            Some((record, RecordState::Exhausted { .. })) => Self::Decided {
-                record: record.clone(),
+            Some((_, RecordState::Exhausted(verdict))) => Self::Decided {
+                verdict: verdict.clone(),
             },
+            Some((_, RecordState::Delivered)) => Self::Delivered,
             // The schedule was made shorter while the event waited.
             _ if made >= schedule.attempts() => Self::SetAside {
                 reason: Reason::Exhausted,
@@ -193,14 +202,40 @@ mod tests {
 
     #[test]
     fn an_exhausted_event_is_never_attempted_again() {
-        let exhausted = RecordState::Exhausted {
+        let verdict = Verdict {
             reason: Reason::Exhausted,
             detail: None,
             dead_at: NOW,
         };
-        let record = record(4, exhausted);
+        let record = record(4, RecordState::Exhausted(verdict.clone()));
         let visit = Visit::open(&schedule(), Some(&record), 200, NOW);
-        assert_eq!(visit, Visit::Decided { record });
+        assert_eq!(visit, Visit::Decided { verdict });
+    }
+
+    #[test]
+    fn an_accepted_event_that_comes_again_is_only_deleted() {
+        for attempts in [1, 4] {
+            let record = record(attempts, RecordState::Delivered);
+            let visit = Visit::open(&schedule(), Some(&record), 200, NOW);
+            assert_eq!(visit, Visit::Delivered);
+        }
+    }
+
+    #[test]
+    fn records_keep_their_form() {
+        let verdict = Verdict {
+            reason: Reason::NoCallback,
+            detail: None,
+            dead_at: NOW,
+        };
+        let state = |state| serde_json::to_value(state).unwrap();
+        let exhausted = serde_json::json!({"exhausted": {
+            "reason": "no-callback", "detail": null, "dead_at": "1970-01-01T00:16:40.000Z"
+        }});
+        assert_eq!(state(RecordState::Exhausted(verdict)), exhausted);
+        assert_eq!(state(RecordState::Delivered), "delivered");
+        let waiting = serde_json::json!({"waiting": {"not_before": "1970-01-01T00:16:40.000Z"}});
+        assert_eq!(state(RecordState::Waiting { not_before: NOW }), waiting);
     }
 
     #[test]

@@ -106,9 +106,13 @@ impl<P: Post> LaneRun<'_, P> {
 
     pub(super) fn waiting(&self, attempts: Vec<Attempt>, wait: Duration) -> Record {
         let not_before = self.shared.clock.now().plus(wait);
+        self.record(attempts, RecordState::Waiting { not_before })
+    }
+
+    pub(super) fn record(&self, attempts: Vec<Attempt>, state: RecordState) -> Record {
         Record {
             attempts,
-            state: RecordState::Waiting { not_before },
+            state,
             receives: self.head().message.receive_count,
         }
     }

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use delivery::{Attempt, Decision, Outcome, Reason, Record, Replay, RequestFacts, Visit};
+use delivery::{
+    Attempt, Decision, Outcome, Reason, RecordState, Replay, RequestFacts, Verdict, Visit,
+};
 use event::{EVENT_NAME, Event, is_header_text};
 use tokio::time::Instant;
 use url::Url;
 
 use super::records::Known;
 use super::{End, LaneRun, Settled};
-use crate::dead_letters::{self, NotSent, Verdict};
+use crate::dead_letters::{self, NotSent};
 use crate::post::{Post, Request};
 use crate::report;
+use crate::settler::Accepted;
 use crate::tally::Tally;
 
 /// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
@@ -28,7 +31,7 @@ impl<P: Post> LaneRun<'_, P> {
     pub(super) async fn visit(&mut self) -> Result<Settled, End> {
         let message = &self.head().message;
         if self.shared.memory().was_done(&message.message_id) {
-            return Ok(Settled { recorded: true });
+            return Ok(Settled::before());
         }
         let known = self.known().await?;
         let message = &self.head().message;
@@ -44,10 +47,13 @@ impl<P: Post> LaneRun<'_, P> {
             }
             Visit::SetAside { reason } => {
                 let (known, attempts) = known.take_attempts();
-                self.set_aside(known, attempts, Verdict::new(reason, None))
-                    .await
+                self.set_aside(known, attempts, reason, None).await
             }
-            Visit::Decided { record } => self.bury(record, known.earlier).await,
+            Visit::Decided { verdict } => {
+                let (known, attempts) = known.take_attempts();
+                self.bury(verdict, attempts, known.earlier).await
+            }
+            Visit::Delivered => Ok(Settled::before()),
         }
     }
 
@@ -57,16 +63,18 @@ impl<P: Post> LaneRun<'_, P> {
         let event = match Event::parse(&message.body) {
             Ok(event) => event,
             Err(invalid) => {
-                let verdict = Verdict::new(Reason::InvalidEvent, Some(invalid.to_string()));
                 let (known, attempts) = known.take_attempts();
-                return self.set_aside(known, attempts, verdict).await;
+                let detail = Some(invalid.to_string());
+                return self
+                    .set_aside(known, attempts, Reason::InvalidEvent, detail)
+                    .await;
             }
         };
         let name = message.text_attribute(EVENT_NAME);
         let Some(url) = self.shared.settings.callback.url_for(name).cloned() else {
             let (known, attempts) = known.take_attempts();
             return self
-                .set_aside(known, attempts, Verdict::new(Reason::NoCallback, None))
+                .set_aside(known, attempts, Reason::NoCallback, None)
                 .await;
         };
         let (known, mut attempts) = known.take_attempts();
@@ -84,9 +92,11 @@ impl<P: Post> LaneRun<'_, P> {
             match decision {
                 Decision::Done => {
                     Tally::count(&self.shared.tally.delivered);
-                    return Ok(Settled {
-                        recorded: known.seen.is_some(),
-                    });
+                    let accepted = Accepted {
+                        seen: known.seen,
+                        record: self.record(attempts, RecordState::Delivered),
+                    };
+                    return Ok(Settled::now(accepted));
                 }
                 Decision::RetryNow if self.shared.stop.is_cancelled() => {
                     return Err(self.cut_short(&known, attempts, End::GiveBack).await);
@@ -97,8 +107,9 @@ impl<P: Post> LaneRun<'_, P> {
                     return Err(End::Wait(wait));
                 }
                 Decision::Exhausted => {
-                    let verdict = Verdict::new(Reason::Exhausted, None);
-                    return self.set_aside(known, attempts, verdict).await;
+                    return self
+                        .set_aside(known, attempts, Reason::Exhausted, None)
+                        .await;
                 }
             }
         }
@@ -158,21 +169,27 @@ impl<P: Post> LaneRun<'_, P> {
         &mut self,
         known: Known,
         attempts: Vec<Attempt>,
-        verdict: Verdict,
+        reason: Reason,
+        detail: Option<String>,
     ) -> Result<Settled, End> {
-        let state = verdict.into_state(self.shared.clock.now());
-        let record = Record {
-            attempts,
-            state,
-            receives: self.head().message.receive_count,
+        let verdict = Verdict {
+            reason,
+            detail,
+            dead_at: self.shared.clock.now(),
         };
-        self.write(known.seen.as_ref(), record.clone()).await?;
-        self.bury(record, known.earlier).await
+        let record = self.record(attempts.clone(), RecordState::Exhausted(verdict.clone()));
+        self.write(known.seen.as_ref(), record).await?;
+        self.bury(verdict, attempts, known.earlier).await
     }
 
     /// Sends the head to the internal queue; its delete follows. A crash in between repeats a step and
     /// never loses the event: the internal queue drops the second copy by its deduplication id.
-    async fn bury(&mut self, record: Record, earlier: Option<Replay>) -> Result<Settled, End> {
+    async fn bury(
+        &mut self,
+        verdict: Verdict,
+        attempts: Vec<Attempt>,
+        earlier: Option<Replay>,
+    ) -> Result<Settled, End> {
         self.lease
             .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
             .await?;
@@ -181,12 +198,13 @@ impl<P: Post> LaneRun<'_, P> {
         let url = callback
             .url_for(message.text_attribute(EVENT_NAME))
             .map(delivery::masked);
-        let letter = dead_letters::letter(self.shared.source.url(), message, record, earlier, url);
+        let source_url = self.shared.source.url();
+        let letter = dead_letters::letter(source_url, message, verdict, attempts, earlier, url);
         match dead_letters::send(&self.shared.dead_letters, message, &letter).await {
             Ok(()) => {
                 Tally::count(&self.shared.tally.dead_lettered);
                 report::dead_letter(message, &letter);
-                Ok(Settled { recorded: true })
+                Ok(Settled::before())
             }
             Err(NotSent::Down(error)) => {
                 self.shared.gate.close("the internal queue", &error);
