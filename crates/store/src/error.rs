@@ -45,21 +45,21 @@ pub enum LedgerError {
     },
     /// One record cannot be read; the others can.
     #[error(
-        "the attempt ledger {path} holds an unreadable record of message {message_id}: {message}"
+        "the attempt ledger {ledger} holds an unreadable record of message {message_id}: {message}"
     )]
     Record {
         /// Where it is.
-        path: String,
+        ledger: String,
         /// Whose record it is.
         message_id: String,
         /// What is wrong with it.
         message: String,
     },
     /// It cannot be used now: locked by another process, read-only, no space left. It may pass.
-    #[error("the attempt ledger {path} cannot be used: {message}")]
+    #[error("the attempt ledger {ledger} cannot be used: {message}")]
     Unusable {
         /// Where it is.
-        path: String,
+        ledger: String,
         /// What SQLite said.
         message: String,
     },

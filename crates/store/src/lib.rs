@@ -4,12 +4,14 @@
 //! `delivery`; here it is kept, so that a crash neither shortens a wait nor forgets an attempt, and so that
 //! of two workers that hold the same message only one goes on.
 
-mod changes;
+mod backend;
 mod error;
 mod ledger;
 mod spec;
 mod sqlite;
 
+pub use backend::{Backend, BoxFuture, Key, MAX_EXPIRED, Seen};
 pub use error::{LedgerError, WriteError};
-pub use ledger::{Key, Ledger, MAX_EXPIRED, Seen};
+pub use ledger::Ledger;
 pub use spec::{LedgerSpec, SpecError};
+pub use sqlite::in_memory;

@@ -1,4 +1,8 @@
-//! The ledger in a SQLite file: one table, one row per message.
+//! The ledger in SQLite: one table, one row per message.
+
+mod changes;
+mod file;
+mod memory;
 
 use std::fs::OpenOptions;
 use std::io;
@@ -9,8 +13,11 @@ use delivery::Record;
 use event::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use crate::changes::{Change, Pending};
+use self::changes::{Change, Pending};
 use crate::{Key, LedgerError, Seen};
+
+pub(crate) use self::file::File;
+pub use self::memory::in_memory;
 
 /// The format of the file, in SQLite's `user_version`.
 const FORMAT: i64 = 1;
@@ -34,13 +41,14 @@ const SCHEMA: &str = "
     CREATE INDEX attempts_by_age ON attempts (written_at_ms);
 ";
 
-pub(crate) struct Sqlite {
+/// A connection. Its calls block.
+struct Sqlite {
     path: String,
     connection: Connection,
 }
 
 impl Sqlite {
-    pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
+    fn open(path: &Path) -> Result<Self, LedgerError> {
         let shown = path.display().to_string();
         // Absolute, since SQLite takes "file:…" for a URI and ":memory:" for no file at all.
         let path = std::path::absolute(path).map_err(|e| unopened(&shown, e.to_string()))?;
@@ -51,7 +59,7 @@ impl Sqlite {
         Self::prepare(shown, connection)
     }
 
-    pub(crate) fn in_memory() -> Result<Self, LedgerError> {
+    fn in_memory() -> Result<Self, LedgerError> {
         let path = "in memory".to_owned();
         let connection =
             Connection::open_in_memory().map_err(|e| unopened(&path, e.to_string()))?;
@@ -70,7 +78,7 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    pub(crate) fn path(&self) -> &str {
+    fn path(&self) -> &str {
         &self.path
     }
 
@@ -145,7 +153,7 @@ impl Sqlite {
         self.identify().map(|_| ())
     }
 
-    pub(crate) fn read(&mut self, key: &Key) -> Result<Option<Seen>, LedgerError> {
+    fn read(&mut self, key: &Key) -> Result<Option<Seen>, LedgerError> {
         let row = self.row(key).map_err(|e| self.error(e))?;
         let Some((version, text)) = row else {
             return Ok(None);
@@ -153,7 +161,7 @@ impl Sqlite {
         match serde_json::from_str(&text) {
             Ok(record) => Ok(Some(Seen { record, version })),
             Err(error) => Err(LedgerError::Record {
-                path: self.path.clone(),
+                ledger: self.path.clone(),
                 message_id: key.message_id.clone(),
                 message: error.to_string(),
             }),
@@ -171,10 +179,10 @@ impl Sqlite {
     }
 
     /// Makes all changes or, if that fails, none; then answers.
-    pub(crate) fn change(&mut self, batch: Vec<Pending>) {
+    fn change(&mut self, batch: Vec<Pending>) {
         let (changes, waiting): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|p| (p.change, p.answer)).unzip();
-        let made = self.change_all(&changes).map_err(|e| self.error(e));
+        let made = self.change_all(&changes);
         let answers = match made {
             Ok(versions) => versions.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error); waiting.len()],
@@ -185,16 +193,24 @@ impl Sqlite {
         }
     }
 
-    fn change_all(&mut self, changes: &[Change]) -> rusqlite::Result<Vec<Option<i64>>> {
-        let behavior = TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(behavior)?;
-        let made = changes.iter().map(|change| make(&transaction, change));
-        let versions = made.collect::<rusqlite::Result<_>>()?;
-        transaction.commit()?;
-        Ok(versions)
+    fn change_one(&mut self, change: Change) -> Result<Option<i64>, LedgerError> {
+        let versions = self.change_all(&[change])?;
+        Ok(versions.into_iter().next().flatten())
     }
 
-    pub(crate) fn expire(&mut self, before: Timestamp, most: usize) -> Result<usize, LedgerError> {
+    fn change_all(&mut self, changes: &[Change]) -> Result<Vec<Option<i64>>, LedgerError> {
+        let mut run = || {
+            let behavior = TransactionBehavior::Immediate;
+            let transaction = self.connection.transaction_with_behavior(behavior)?;
+            let made = changes.iter().map(|change| make(&transaction, change));
+            let versions = made.collect::<rusqlite::Result<_>>()?;
+            transaction.commit()?;
+            Ok(versions)
+        };
+        run().map_err(|e| self.error(e))
+    }
+
+    fn expire(&mut self, before: Timestamp, most: usize) -> Result<usize, LedgerError> {
         let before_ms = before.as_millis().cast_signed();
         self.execute(
             "DELETE FROM attempts WHERE rowid IN
@@ -205,7 +221,7 @@ impl Sqlite {
 
     /// Writes the header again as it is, a write like any other, down to the disk; and looks whether the
     /// table can be changed, changing nothing.
-    pub(crate) fn check(&mut self) -> Result<(), LedgerError> {
+    fn check(&mut self) -> Result<(), LedgerError> {
         self.execute("DELETE FROM attempts WHERE queue IS NULL", [])?;
         let written = self.connection.pragma_update(None, "user_version", FORMAT);
         written.map_err(|e| self.error(e))
@@ -223,13 +239,16 @@ impl Sqlite {
             Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path, message },
             Some(ErrorCode::DatabaseCorrupt) => LedgerError::Damaged { path, message },
             Some(ErrorCode::DatabaseBusy) => LedgerError::Unusable {
-                path,
+                ledger: path,
                 message: format!(
                     "another process has kept it locked for {} s",
                     BUSY_TIMEOUT.as_secs()
                 ),
             },
-            _ => LedgerError::Unusable { path, message },
+            _ => LedgerError::Unusable {
+                ledger: path,
+                message,
+            },
         }
     }
 }

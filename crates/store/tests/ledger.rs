@@ -442,3 +442,24 @@ async fn the_check_finds_a_ledger_that_has_become_unwritable() {
     other.execute_batch("ROLLBACK").unwrap();
     ledger.check().await.unwrap();
 }
+
+#[test]
+fn a_ledger_in_memory_answers_on_the_spot_without_a_runtime() {
+    let ledger = now(Ledger::in_memory(RETENTION)).unwrap();
+    let written = now(ledger.write(&key("m-1"), None, &record(1), NOW)).unwrap();
+    let lost = now(ledger.write(&key("m-1"), None, &record(1), NOW));
+    assert_eq!(lost, Err(WriteError::Lost));
+    assert_eq!(now(ledger.read(&key("m-1"))).unwrap(), Some(written));
+    now(ledger.check()).unwrap();
+    now(ledger.forget(&[key("m-1")])).unwrap();
+    assert_eq!(now(ledger.read(&key("m-1"))).unwrap(), None);
+}
+
+/// What a future answers when it is asked once.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(answer) => answer,
+        std::task::Poll::Pending => panic!("it waits for something"),
+    }
+}

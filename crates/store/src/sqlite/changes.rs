@@ -13,7 +13,7 @@ use crate::{Key, LedgerError};
 const MOST: usize = 256;
 
 /// One change.
-pub(crate) enum Change {
+pub(super) enum Change {
     /// Write a record, if the version that is there is the one to replace (`None`: if there is none).
     Put {
         key: Key,
@@ -25,24 +25,35 @@ pub(crate) enum Change {
     Forget(Vec<Key>),
 }
 
+impl Change {
+    pub(super) fn put(key: &Key, replaces: Option<i64>, record: &Record, now: Timestamp) -> Self {
+        Self::Put {
+            key: key.clone(),
+            replaces,
+            record: record.clone(),
+            now,
+        }
+    }
+}
+
 /// A change and who waits for it. The answer to a put is the version written, or `None` if it was not
 /// written.
-pub(crate) struct Pending {
-    pub(crate) change: Change,
-    pub(crate) answer: oneshot::Sender<Result<Option<i64>, LedgerError>>,
+pub(super) struct Pending {
+    pub(super) change: Change,
+    pub(super) answer: oneshot::Sender<Result<Option<i64>, LedgerError>>,
 }
 
 /// Changes in the order in which they were asked for; no more than there are callers.
 #[derive(Default)]
-pub(crate) struct Waiting(Mutex<VecDeque<Pending>>);
+pub(super) struct Waiting(Mutex<VecDeque<Pending>>);
 
 impl Waiting {
-    pub(crate) fn add(&self, pending: Pending) {
+    pub(super) fn add(&self, pending: Pending) {
         self.lock().push_back(pending);
     }
 
     /// The next changes to make, without those that nobody waits for any more.
-    pub(crate) fn take(&self) -> Vec<Pending> {
+    pub(super) fn take(&self) -> Vec<Pending> {
         let mut waiting = self.lock();
         waiting.retain(|pending| !pending.answer.is_closed());
         let size = waiting.len().min(MOST);
