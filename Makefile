@@ -1,14 +1,18 @@
-# The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust.
+# The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too.
 
-.PHONY: demo test lint format docs check conformance bench
+.PHONY: demo test emulator lint format docs check conformance bench
 
 # The main job on this machine, in one process: see README.md.
 demo:
 	cargo run --package hooklane -- demo $(ARGS)
 
 # All tests.
-test:
+test: emulator
 	cargo test --workspace --quiet
+
+# Installs the emulator of AWS that some tests run, in target/tools, if it is not there.
+emulator:
+	scripts/ministack install
 
 # An SQS probe against local-sqs, not part of CI: make conformance PROBE=path/to/probe.py (needs boto3).
 conformance:
