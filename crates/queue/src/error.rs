@@ -1,5 +1,6 @@
 //! What can go wrong at a queue, told so that a person knows what to do.
 
+use aws::{Fault, NoAnswer};
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::BatchResultErrorEntry;
 
@@ -114,80 +115,13 @@ impl QueueError {
         E: std::error::Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        let causes = causes(error);
-        let is_told = |gap: &&Gap| causes.iter().any(|cause| cause.contains(gap.theirs));
-        if let Some(gap) = GAPS.iter().find(is_told) {
-            let message = gap.ours.to_owned();
-            return match gap.may_pass {
-                true => Self::Unreachable { action, message },
-                false => Self::Misconfigured { action, message },
-            };
-        }
-        // The last cause is the one that names the thing.
-        let message = causes
-            .last()
-            .map_or_else(String::new, |cause| cause.replace('\n', ", "));
-        match error {
-            SdkError::ConstructionFailure(_) => Self::Misconfigured { action, message },
-            _ => Self::Unreachable { action, message },
+        let NoAnswer { message, may_pass } = NoAnswer::of(error);
+        match may_pass {
+            true => Self::Unreachable { action, message },
+            false => Self::Misconfigured { action, message },
         }
     }
 }
-
-/// An error and everything below it, in their own words.
-fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
-    std::iter::successors(Some(error), |cause| cause.source())
-        .map(ToString::to_string)
-        .collect()
-}
-
-/// Something the AWS environment lacks.
-struct Gap {
-    /// How the SDK tells it.
-    theirs: &'static str,
-    /// A line that tells what to do.
-    ours: &'static str,
-    /// Whether waiting may mend it.
-    may_pass: bool,
-}
-
-const NO_CREDENTIALS: &str =
-    "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
-
-const GAPS: [Gap; 6] = [
-    Gap {
-        theirs: "scheme is not http",
-        ours: "no root certificates are found, without which AWS cannot be trusted: install ca-certificates, or set SSL_CERT_FILE",
-        may_pass: false,
-    },
-    Gap {
-        theirs: "no credentials found",
-        ours: NO_CREDENTIALS,
-        // The credentials of an instance or a task may be slow to come.
-        may_pass: true,
-    },
-    Gap {
-        // The instance metadata service is the last place the chain asks.
-        theirs: "IMDS",
-        ours: NO_CREDENTIALS,
-        may_pass: true,
-    },
-    Gap {
-        theirs: "Missing Region",
-        ours: "no AWS region is set: set AWS_REGION",
-        may_pass: false,
-    },
-    Gap {
-        theirs: "invalid value for field: `region`",
-        ours: "the AWS region cannot be one: set AWS_REGION, for example to us-east-1",
-        may_pass: false,
-    },
-    Gap {
-        theirs: "endpoint must contain scheme",
-        ours: "AWS_ENDPOINT_URL is no URL: begin it with http:// or https://",
-        may_pass: false,
-    },
-];
 
 /// One entry of a batch call that failed while the call itself succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -268,36 +202,16 @@ fn kind_of(code: &str, message: &str) -> EntryErrorKind {
         {
             EntryErrorKind::HandleLost
         }
-        "RequestThrottled"
-        | "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "KmsThrottled"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException"
-        | "SlowDown"
         // A queue that holds all it may: `local-sqs` at its limits, SQS with too many messages in flight.
-        | "OverLimit" => EntryErrorKind::Throttled,
-        "InternalError"
-        | "InternalFailure"
-        | "ServiceUnavailable"
-        | "InternalServerError"
-        | "ServiceFailure"
-        | "Unanswered"
-        | "Unknown" => EntryErrorKind::Server,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "InvalidClientTokenId"
-        | "UnrecognizedClientException"
-        | "SignatureDoesNotMatch"
-        | "InvalidSignatureException"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "MissingAuthenticationToken"
-        | "OptInRequired"
-        | "InvalidSecurity"
-        | "KmsAccessDenied" => EntryErrorKind::Denied,
-        _ => EntryErrorKind::Refused,
+        "OverLimit" | "KmsThrottled" => EntryErrorKind::Throttled,
+        "Unanswered" => EntryErrorKind::Server,
+        "InvalidSecurity" | "KmsAccessDenied" => EntryErrorKind::Denied,
+        _ => match Fault::of(short) {
+            Some(Fault::Throttled) => EntryErrorKind::Throttled,
+            Some(Fault::Server) => EntryErrorKind::Server,
+            Some(Fault::Denied) => EntryErrorKind::Denied,
+            None => EntryErrorKind::Refused,
+        },
     }
 }
 
