@@ -40,6 +40,8 @@ pub enum Fault {
     Unavailable,
     /// SQS does it, and the answer is lost.
     AnswerLost,
+    /// SQS does it, after so long.
+    Slow(Duration),
     /// No answer ever comes.
     Silence,
     /// SQS does nothing and answers this.
@@ -108,6 +110,10 @@ impl HttpConnector for Line {
         HttpConnectorFuture::new(async move {
             match fault {
                 Fault::None => answer.call(request).await,
+                Fault::Slow(delay) => {
+                    tokio::time::sleep(delay).await;
+                    answer.call(request).await
+                }
                 Fault::Silence => std::future::pending().await,
                 Fault::Unavailable => Ok(answer_of(503, "{}")),
                 Fault::Answer(status, body) => Ok(answer_of(status, body)),
