@@ -386,3 +386,24 @@ async fn a_message_whose_delete_was_never_answered_is_not_posted_by_the_next_wor
     assert_eq!(seen, [1, 2, 2, 3]);
     assert_eq!(world.counts().await.total(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_the_ledger_could_not_take_are_not_made_again_by_another_worker() {
+    for outage_s in [3, 30, 100, 400] {
+        let mut world = World::new(|_| Reply::Status(500)).await;
+        let ledger = Breakable::under(&mut world).await;
+        world.send("EventSetup_1", 1..=1).await;
+        ledger.set_broken();
+        let first = world.start();
+        world.until_seen(2).await;
+        let second = world.start();
+        pass(outage_s).await;
+        ledger.mend();
+        world.until_seen(4).await;
+        pass(600).await;
+        first.stop().await;
+        second.stop().await;
+        let attempts: Vec<_> = world.receiver.seen().iter().map(Seen::attempt).collect();
+        assert_eq!(attempts, [1, 2, 3, 4], "down for {outage_s} s");
+    }
+}

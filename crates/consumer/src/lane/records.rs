@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use delivery::{Attempt, REPLAY, Record, RecordState, Replay};
 use store::{LedgerError, Seen, WriteError};
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::visit::LONGEST_HOLD;
@@ -32,7 +33,7 @@ impl Known {
 
 impl<P: Post> LaneRun<'_, P> {
     /// Reads what earlier visits left: nothing to read on a first receive.
-    pub(super) async fn known(&self) -> Result<Known, End> {
+    pub(super) async fn known(&mut self) -> Result<Known, End> {
         let message = &self.head().message;
         let earlier = message.text_attribute(REPLAY).and_then(|text| match Replay::parse(text) {
             Ok(replay) => Some(replay),
@@ -63,7 +64,7 @@ impl<P: Post> LaneRun<'_, P> {
 
     /// Attempts that the ledger could not take count, unless another worker has written since. They are
     /// written down before anything else, since this visit may end without an attempt of its own.
-    async fn write_unwritten(&self, known: &mut Known) -> Result<(), End> {
+    async fn write_unwritten(&mut self, known: &mut Known) -> Result<(), End> {
         let unwritten = self
             .shared
             .memory()
@@ -77,21 +78,30 @@ impl<P: Post> LaneRun<'_, P> {
     }
 
     /// The visit is over without acceptance: its attempts are written down before the wait begins.
+    ///
+    /// Gives what is left of the wait: time passes while the ledger is down.
     pub(super) async fn record_wait(
-        &self,
+        &mut self,
         known: &Known,
         attempts: Vec<Attempt>,
         wait: Duration,
-    ) -> Result<(), End> {
+    ) -> Result<Duration, End> {
+        let ends_at = self.shared.clock.now().plus(wait);
         let record = self.waiting(attempts, wait);
-        self.write(known.seen.as_ref(), record).await.map(drop)
+        self.write(known.seen.as_ref(), record).await?;
+        Ok(self.shared.clock.now().until(ends_at))
     }
 
     /// The visit ends between two attempts. Those it made count: the next visit goes on from them.
-    pub(super) async fn cut_short(&self, known: &Known, attempts: Vec<Attempt>, end: End) -> End {
+    pub(super) async fn cut_short(
+        &mut self,
+        known: &Known,
+        attempts: Vec<Attempt>,
+        end: End,
+    ) -> End {
         match end {
             End::GiveBack => match self.record_wait(known, attempts, Duration::ZERO).await {
-                Ok(()) => End::GiveBack,
+                Ok(_) => End::GiveBack,
                 Err(end) => end,
             },
             // Without a lease the ledger may be another worker's to write.
@@ -117,27 +127,57 @@ impl<P: Post> LaneRun<'_, P> {
         }
     }
 
-    pub(super) async fn write(&self, seen: Option<&Seen>, record: Record) -> Result<Seen, End> {
-        let now = self.shared.clock.now();
-        match self
-            .shared
-            .ledger
-            .write(&self.key(), seen, &record, now)
-            .await
-        {
-            Ok(seen) => Ok(seen),
-            Err(WriteError::Lost) => {
-                debug!(
-                    message_id = self.head().message.message_id,
-                    "another worker owns the message: the lane is left to it"
-                );
-                Err(End::Lost)
-            }
-            Err(WriteError::Ledger(error)) => {
+    /// Writes a record. While the ledger is down the lane is held, and its lease extended: another worker
+    /// that got the message would not know of the attempts made, and make them again.
+    pub(super) async fn write(&mut self, seen: Option<&Seen>, record: Record) -> Result<Seen, End> {
+        let key = self.key();
+        let mut in_doubt = false;
+        loop {
+            let now = self.shared.clock.now();
+            let ledger = &self.shared.ledger;
+            let error = match ledger.write(&key, seen, &record, now).await {
+                Ok(seen) => return Ok(seen),
+                Err(WriteError::Ledger(error)) => error,
+                // A write that failed may have been made nevertheless.
+                Err(WriteError::Lost) if in_doubt => match ledger.read(&key).await {
+                    Ok(Some(seen)) if seen.record == record => return Ok(seen),
+                    Ok(_) => return Err(self.lost()),
+                    Err(error) => error,
+                },
+                Err(WriteError::Lost) => return Err(self.lost()),
+            };
+            in_doubt = true;
+            let end = self.ledger_down(&error);
+            let held = match record.attempts.is_empty() {
+                true => Err(end),
+                false => self.hold_until_the_gate_opens().await,
+            };
+            if let Err(end) = held {
                 self.keep_unwritten(record, seen);
-                Err(self.ledger_down(&error))
+                return Err(end);
             }
         }
+    }
+
+    async fn hold_until_the_gate_opens(&mut self) -> Result<(), End> {
+        let half = self.shared.settings.visibility_timeout / 2;
+        loop {
+            self.lease.outlast(half, &self.lane).await?;
+            tokio::select! {
+                biased;
+                () = self.shared.gate.opened() => return Ok(()),
+                () = self.shared.stop.cancelled() => return Err(End::Down),
+                () = sleep(half / 2) => {}
+            }
+        }
+    }
+
+    fn lost(&self) -> End {
+        debug!(
+            message_id = self.head().message.message_id,
+            "another worker owns the message: the lane is left to it"
+        );
+        End::Lost
     }
 
     fn keep_unwritten(&self, record: Record, seen: Option<&Seen>) {

@@ -103,8 +103,8 @@ impl<P: Post> LaneRun<'_, P> {
                 }
                 Decision::RetryNow => {}
                 Decision::RetryAfter(wait) => {
-                    self.record_wait(&known, attempts, wait).await?;
-                    return Err(End::Wait(wait));
+                    let remaining = self.record_wait(&known, attempts, wait).await?;
+                    return Err(End::Wait(remaining));
                 }
                 Decision::Exhausted => {
                     return self
