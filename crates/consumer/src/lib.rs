@@ -5,6 +5,7 @@
 //! spent in the queue, never in a sleep.
 
 mod admin;
+mod breakage;
 mod dead_letters;
 mod gate;
 mod health;
@@ -20,6 +21,8 @@ mod tally;
 mod worker;
 
 pub use admin::serve_admin;
+#[cfg(feature = "breakages")]
+pub use breakage::Breakage;
 pub use health::Health;
 pub use settings::{Mode, Settings, Summary};
 pub use worker::{Wiring, Worker};

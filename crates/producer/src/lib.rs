@@ -3,6 +3,7 @@
 //! At most one message of a group is in a batch and one send of a group in flight, so a partial failure never lets a
 //! later event overtake. What may go next is decided without I/O, in the module `plan`; [`send()`] carries it out.
 
+mod breakage;
 mod intake;
 mod line;
 mod options;
@@ -13,6 +14,8 @@ mod seen;
 mod send;
 mod window;
 
+#[cfg(feature = "breakages")]
+pub use breakage::Breakage;
 pub use event::Lane;
 pub use line::BadLine;
 pub use options::{SendError, SendOptions};

@@ -1,0 +1,88 @@
+//! Deliberate mistakes, which the simulation must catch, each of them. They exist only with the feature `breakages`,
+//! which nothing but the simulation asks for.
+
+#![cfg_attr(
+    not(feature = "breakages"),
+    allow(
+        dead_code,
+        unreachable_pub,
+        reason = "the mistakes are named where they could be made"
+    )
+)]
+
+#[cfg(feature = "breakages")]
+use std::cell::Cell;
+
+/// A mistake that a worker could make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breakage {
+    /// A dead event is deleted before it is sent to the internal queue.
+    DeleteBeforeDeadLetter,
+    /// A dead letter gets a new deduplication id each time it is sent.
+    FreshDeadLetterId,
+    /// An event found exhausted is attempted again.
+    ExhaustedAgain,
+    /// A retry does not wait for its `not_before`.
+    TooEarly,
+    /// A lease is taken to last for ever.
+    NoLeaseCheck,
+    /// Receives are counted as attempts.
+    ReceivesAsAttempts,
+    /// `Failed` of a batch of deletes is not read.
+    FailedDeletesIgnored,
+    /// What was accepted is not remembered when its delete fails.
+    AcceptedForgotten,
+    /// The lane goes on with the next event while its head waits for a retry.
+    NextAfterFailed,
+    /// A bad message is left where it is, and its followers are delivered.
+    BadMessageSkipped,
+    /// While the ledger is down, what is held is given back at once.
+    GivenBackDuringOutage,
+    /// A worker that stops gives nothing back.
+    NothingGivenBack,
+    /// Attempts that the ledger did not take are forgotten.
+    UnwrittenForgotten,
+    /// The message is attempted although the ledger was lost to another worker.
+    LostRaceIgnored,
+}
+
+#[cfg(feature = "breakages")]
+thread_local! {
+    static ACTIVE: Cell<Option<Breakage>> = const { Cell::new(None) };
+}
+
+impl Breakage {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::DeleteBeforeDeadLetter,
+        Self::FreshDeadLetterId,
+        Self::ExhaustedAgain,
+        Self::TooEarly,
+        Self::NoLeaseCheck,
+        Self::ReceivesAsAttempts,
+        Self::FailedDeletesIgnored,
+        Self::AcceptedForgotten,
+        Self::NextAfterFailed,
+        Self::BadMessageSkipped,
+        Self::GivenBackDuringOutage,
+        Self::NothingGivenBack,
+        Self::UnwrittenForgotten,
+        Self::LostRaceIgnored,
+    ];
+
+    /// From now on the workers of this thread make this mistake, or none.
+    #[cfg(feature = "breakages")]
+    pub fn set(mistake: Option<Self>) {
+        ACTIVE.set(mistake);
+    }
+
+    #[cfg(feature = "breakages")]
+    pub(crate) fn is_made(self) -> bool {
+        ACTIVE.get() == Some(self)
+    }
+
+    #[cfg(not(feature = "breakages"))]
+    pub(crate) const fn is_made(self) -> bool {
+        false
+    }
+}

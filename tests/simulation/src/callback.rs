@@ -1,0 +1,191 @@
+//! Callbacks that do as scripted, and the POSTs that reach them.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use consumer::post::{Post, Request};
+use delivery::{Answer, Failure, FailureKind};
+use tokio::time::{sleep, timeout};
+
+use crate::dice::Dice;
+use crate::log::{self, Event, Line, Log, Taken, Worker};
+use crate::plan::{Behaviour, Plan};
+use crate::wires::Wires;
+
+/// All callbacks of a history.
+#[derive(Debug, Clone)]
+pub(crate) struct Callbacks {
+    plan: Arc<Plan>,
+    dice: Dice,
+    /// How often each event came.
+    times: Arc<Mutex<HashMap<Event, u32>>>,
+    log: Log,
+}
+
+/// What the callback does with one request.
+enum Reaction {
+    Answers(Duration, u16),
+    BreaksBefore,
+    BreaksAfter,
+    Stalls,
+}
+
+impl Callbacks {
+    pub(crate) fn new(plan: Arc<Plan>, dice: Dice, log: Log) -> Self {
+        Self {
+            plan,
+            dice,
+            times: Arc::default(),
+            log,
+        }
+    }
+
+    pub(crate) fn of(&self, worker: Worker, wires: Wires) -> Way {
+        Way {
+            callbacks: self.clone(),
+            worker,
+            wires,
+        }
+    }
+
+    fn react(&self, event: Event) -> Reaction {
+        let time = {
+            let mut times = self.times.lock().expect("no holder panics");
+            let time = times.entry(event).or_default();
+            *time += 1;
+            *time
+        };
+        let quick = Duration::from_millis(self.dice.one_of(&[0, 1, 20, 300]));
+        match self.plan.groups[event.group].events[event.n - 1] {
+            Behaviour::Accept => Reaction::Answers(quick, 200),
+            Behaviour::AcceptAfter(after) => Reaction::Answers(after, 201),
+            Behaviour::Reject(status) => Reaction::Answers(quick, status),
+            Behaviour::Recover(times) if time <= times => Reaction::Answers(quick, 503),
+            Behaviour::Whim if self.dice.percent(60) => Reaction::Answers(quick, 500),
+            Behaviour::Stall(times) if time <= times => Reaction::Stalls,
+            Behaviour::Reset(times) if time <= times => Reaction::BreaksBefore,
+            Behaviour::LoseTheAnswer if time == 1 => Reaction::BreaksAfter,
+            _ => Reaction::Answers(quick, 200),
+        }
+    }
+}
+
+/// The way of one worker to the callbacks.
+pub(crate) struct Way {
+    callbacks: Callbacks,
+    worker: Worker,
+    wires: Wires,
+}
+
+impl Post for Way {
+    async fn post(&self, request: Request) -> Result<Answer, Failure> {
+        let is_stale = self.wires.cross().await;
+        let noted = self.note(&request, is_stale);
+        let answer = timeout(request.timeout, self.exchange(&noted)).await;
+        self.wires.cross().await;
+        let answer = answer.unwrap_or_else(|_| Err(failure(FailureKind::Timeout)));
+        noted.over(&answer);
+        answer
+    }
+}
+
+impl Way {
+    async fn exchange(&self, noted: &Noted) -> Result<Answer, Failure> {
+        let broken = || Err(failure(FailureKind::Reset));
+        match self.callbacks.react(noted.event) {
+            Reaction::Answers(after, status) => {
+                sleep(after).await;
+                if matches!(status, 200 | 201) {
+                    noted.accepted();
+                }
+                Ok(Answer {
+                    status,
+                    retry_after: None,
+                    excerpt: String::new(),
+                })
+            }
+            Reaction::BreaksBefore => broken(),
+            Reaction::BreaksAfter => {
+                noted.accepted();
+                broken()
+            }
+            Reaction::Stalls => pending().await,
+        }
+    }
+
+    fn note(&self, request: &Request, is_stale: bool) -> Noted {
+        let header = |name: &str| {
+            let found = request
+                .headers
+                .iter()
+                .find(|h| h.0.eq_ignore_ascii_case(name));
+            found.map(|h| h.1.clone()).unwrap_or_default()
+        };
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let event = Event::parse(body["msg_id"].as_str().unwrap_or_default());
+        let event = event.expect("every event of a history has a msg_id");
+        let log = self.callbacks.log.clone();
+        let number = {
+            let mut seen = log.seen();
+            seen.requests.push(log::Request {
+                event,
+                worker: self.worker,
+                at: log.now(),
+                attempt: header("X-Hooklane-Attempt").parse().unwrap_or(0),
+                webhook_id: header("webhook-id"),
+                is_stale,
+                accepted: None,
+                answered: None,
+                dropped: None,
+            });
+            seen.requests.len() - 1
+        };
+        log.note(Line::Requested(number));
+        Noted { event, number, log }
+    }
+}
+
+/// A request that was noted. Dropped before its answer, the worker gave it up.
+struct Noted {
+    event: Event,
+    number: usize,
+    log: Log,
+}
+
+impl Noted {
+    fn accepted(&self) {
+        let now = self.log.now();
+        self.log.seen().requests[self.number].accepted = Some(now);
+    }
+
+    fn over(&self, answer: &Result<Answer, Failure>) {
+        let taken = match answer {
+            Ok(Answer {
+                status: 200 | 201, ..
+            }) => Taken::Accepted,
+            _ => Taken::Failed,
+        };
+        let now = self.log.now();
+        self.log.seen().requests[self.number].answered = Some((now, taken));
+        self.log.note(Line::Over(self.number));
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        let now = self.log.now();
+        let request = &mut self.log.seen().requests[self.number];
+        if request.answered.is_none() {
+            request.dropped = Some(now);
+        }
+    }
+}
+
+fn failure(kind: FailureKind) -> Failure {
+    Failure {
+        kind,
+        detail: kind.to_string(),
+    }
+}

@@ -1,0 +1,241 @@
+//! One history, from its seed to what is left at its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use delivery::{DEAD_LETTER, DeadLetter};
+use event::Timestamp;
+use local_sqs::{Limits, LocalSqs};
+use producer::SendOptions;
+use queue::admin::{Kind, create_pair};
+use queue::{Clock, Counts, Outgoing, Queue, ReceiveOptions, Sqs};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::callback::Callbacks;
+use crate::dice::Dice;
+use crate::fleet::Fleet;
+use crate::log::{Event, Log};
+use crate::network::{Network, event_of};
+use crate::plan::{Behaviour, Plan};
+use crate::wires::Wires;
+
+/// 2025-01-01, where the time of a seeded SQS starts.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
+
+/// Faults end after so long; what is left must then come to its end by itself.
+const TROUBLE: Duration = Duration::from_secs(400);
+
+/// No history lasts longer, unless a lane stands still.
+const DEADLINE: Duration = Duration::from_secs(4 * 3600);
+
+/// Between two looks whether all is done.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What a history left.
+pub(crate) struct Left {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) log: Log,
+    /// What the source queue still held at the end.
+    pub(crate) counts: Counts,
+    pub(crate) dead: Vec<Dead>,
+    /// What went wrong with the producer.
+    pub(crate) unsent: Vec<String>,
+}
+
+/// What lies in the internal queue.
+pub(crate) struct Dead {
+    pub(crate) event: Option<Event>,
+    pub(crate) letter: Option<DeadLetter>,
+}
+
+pub(crate) fn run(seed: u64) -> Left {
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(live(seed))
+}
+
+async fn live(seed: u64) -> Left {
+    let plan = Arc::new(Plan::new(seed));
+    let dice = Dice::new(seed ^ 0x5eed);
+    let log = Log::new();
+    let local = LocalSqs::seeded(Limits::default(), seed);
+    let sqs = Sqs::in_process(local.http_client());
+    let pair = create_pair(&sqs, "events", Kind::Fifo)
+        .await
+        .expect("queues");
+    let source = Queue::open(&sqs, &pair.source_url).await.expect("a queue");
+    let dead_letters = Queue::open(&sqs, &pair.dead_letter_url)
+        .await
+        .expect("a queue");
+    let trouble = Arc::new(AtomicBool::new(true));
+    let network = Network {
+        to: local.http_client(),
+        worker: None,
+        wires: Wires::new(None),
+        faults: Arc::new(plan.sqs.clone()),
+        trouble: trouble.clone(),
+        dice: dice.fork(),
+        log: log.clone(),
+    };
+    let clock = Clock::virtual_from(START);
+    let ending = CancellationToken::new();
+    let fleet = Arc::new(Fleet {
+        plan: plan.clone(),
+        pair,
+        network: network.clone(),
+        ledger: store::in_memory().expect("a ledger"),
+        callbacks: Callbacks::new(plan.clone(), dice.fork(), log.clone()),
+        clock,
+        dice: dice.fork(),
+        trouble: trouble.clone(),
+        log: log.clone(),
+        ending: ending.clone(),
+        tasks: TaskTracker::new(),
+    });
+    for slot in 0..plan.workers.len() {
+        fleet.tasks.spawn(fleet.clone().live(slot));
+    }
+    let sending = TaskTracker::new();
+    for group in (0..plan.groups.len()).filter(|group| plan.groups[*group].upstream) {
+        let upstream = upstream(
+            plan.clone(),
+            group,
+            source.clone(),
+            dice.fork(),
+            log.clone(),
+        );
+        sending.spawn(upstream);
+    }
+    sending.close();
+    let faulty = Sqs::in_process(network.client());
+    let unsent = produce(&plan, &faulty, source.url(), clock, &dice).await;
+    sending.wait().await;
+
+    while log.now() < DEADLINE {
+        if log.now() >= TROUBLE {
+            trouble.store(false, Relaxed);
+        }
+        let counts = source.counts().await.expect("counts");
+        if counts.total() == 0 {
+            break;
+        }
+        sleep(LOOK).await;
+    }
+    trouble.store(false, Relaxed);
+    ending.cancel();
+    fleet.tasks.close();
+    fleet.tasks.wait().await;
+    Left {
+        plan,
+        log,
+        counts: source.counts().await.expect("counts"),
+        dead: take_all(&dead_letters).await,
+        unsent,
+    }
+}
+
+/// The producer's runs, one after the other: each sends a part of every group, in order.
+async fn produce(plan: &Plan, sqs: &Sqs, url: &str, clock: Clock, dice: &Dice) -> Vec<String> {
+    let mut next: BTreeMap<usize, usize> = (0..plan.groups.len())
+        .filter(|group| !plan.groups[*group].upstream)
+        .map(|group| (group, 1))
+        .collect();
+    let queue = loop {
+        if let Ok(queue) = Queue::open(sqs, url).await {
+            break queue;
+        }
+        sleep(Duration::from_secs(1)).await;
+    };
+    let mut unsent = Vec::new();
+    for session in 1..=plan.sessions {
+        let lines = lines(plan, &mut next, session == plan.sessions, dice);
+        let options = SendOptions::default();
+        let stop = CancellationToken::new();
+        let report = producer::send(&queue, lines.as_bytes(), &options, clock, |_| {}, stop).await;
+        match report {
+            Ok(report) if report.is_complete() => {}
+            other => unsent.push(format!("the producer could not send all: {other:?}")),
+        }
+        let gap = dice.one_of(&[0, 0, 3, 1_000, 40_000]);
+        sleep(Duration::from_millis(gap)).await;
+    }
+    unsent
+}
+
+fn lines(plan: &Plan, next: &mut BTreeMap<usize, usize>, all: bool, dice: &Dice) -> String {
+    let mut lines = String::new();
+    loop {
+        let open: Vec<usize> = next
+            .iter()
+            .filter(|(group, n)| **n <= plan.groups[**group].events.len())
+            .map(|(group, _)| *group)
+            .collect();
+        if open.is_empty() || (!all && dice.percent(4)) {
+            return lines;
+        }
+        let group = dice.one_of(&open);
+        let n = next.get_mut(&group).expect("an open group");
+        lines += &format!(
+            "{{\"msg_id\":\"{}\",\"mkt_id\":7,\"MessageGroupId\":\"{}\"}}\n",
+            Event { group, n: *n },
+            plan.groups[group].name
+        );
+        *n += 1;
+    }
+}
+
+/// A system of the customer's own that sends one group, what is no event included, over a line without faults.
+async fn upstream(plan: Arc<Plan>, group: usize, queue: Queue, dice: Dice, log: Log) {
+    for (position, behaviour) in plan.groups[group].events.iter().enumerate() {
+        let event = Event {
+            group,
+            n: position + 1,
+        };
+        let mkt_id = match behaviour {
+            Behaviour::Invalid => "\"x\"",
+            _ => "7",
+        };
+        let body = format!("{{\"msg_id\":\"{event}\",\"mkt_id\":{mkt_id}}}");
+        let outgoing = Outgoing {
+            body: body.clone(),
+            group: Some(plan.groups[group].name.clone()),
+            deduplication_id: Some(event.to_string()),
+            attributes: BTreeMap::new(),
+        };
+        let mut answers = queue.send_batch(&[outgoing]).await.expect("a send");
+        let sent = answers.pop().expect("an answer").expect("a send");
+        log.queued(&sent.message_id, event_of(&body).expect("an event"));
+        sleep(dice.millis(0..=dice.one_of(&[0, 100, 20_000]))).await;
+    }
+}
+
+async fn take_all(queue: &Queue) -> Vec<Dead> {
+    let options = ReceiveOptions {
+        max: 10,
+        wait: Duration::from_secs(1),
+        visibility: Duration::from_secs(3600),
+    };
+    let mut dead = Vec::new();
+    loop {
+        let batch = queue.receive(options).await.expect("dead letters");
+        if batch.is_empty() {
+            return dead;
+        }
+        dead.extend(batch.into_iter().map(|message| {
+            Dead {
+                event: event_of(&String::from_utf8_lossy(&message.body)),
+                letter: message
+                    .text_attribute(DEAD_LETTER)
+                    .and_then(|text| DeadLetter::parse(text).ok()),
+            }
+        }));
+    }
+}

@@ -1,0 +1,135 @@
+//! A ledger that fails, lingers and loses answers, one per run of a worker, all over one memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use delivery::Record;
+use event::Timestamp;
+use store::{Backend, BoxFuture, Key, LedgerError, Seen};
+use tokio::time::sleep;
+
+use crate::dice::Dice;
+use crate::log::{Line, Log, Worker};
+use crate::plan::LedgerFaults;
+use crate::wires::Wires;
+
+/// How long SQLite waits for a lock before it gives up, or a network for an answer.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(2);
+
+pub(crate) struct Way {
+    pub(crate) to: Arc<dyn Backend>,
+    pub(crate) worker: Worker,
+    pub(crate) wires: Wires,
+    pub(crate) faults: LedgerFaults,
+    pub(crate) trouble: Arc<AtomicBool>,
+    pub(crate) dice: Dice,
+    pub(crate) log: Log,
+}
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Done,
+    Fails,
+    AnswerLost,
+    Slow,
+}
+
+impl Way {
+    fn fate(&self) -> Fate {
+        let faults = &self.faults;
+        if !self.trouble.load(Relaxed) {
+            return Fate::Done;
+        }
+        let now = self.log.now();
+        if faults
+            .outage
+            .is_some_and(|(from, until)| from <= now && now < until)
+        {
+            return Fate::Fails;
+        }
+        match self.dice.within(0..=99) {
+            n if n < faults.failing => Fate::Fails,
+            n if n < faults.failing + faults.answer_lost => Fate::AnswerLost,
+            n if n < faults.failing + faults.answer_lost + faults.slow => Fate::Slow,
+            _ => Fate::Done,
+        }
+    }
+
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        effect: impl Future<Output = Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        self.wires.cross().await;
+        let done = match self.fate() {
+            Fate::Done => effect.await,
+            Fate::Slow => {
+                self.note(name, "slow");
+                sleep(self.dice.millis(100..=9_000)).await;
+                effect.await
+            }
+            Fate::Fails => {
+                self.note(name, "fails");
+                sleep(GIVES_UP_AFTER).await;
+                Err(unusable())
+            }
+            Fate::AnswerLost => {
+                self.note(name, "answer lost");
+                effect.await?;
+                sleep(GIVES_UP_AFTER).await;
+                Err(unusable())
+            }
+        };
+        self.wires.cross().await;
+        done
+    }
+
+    fn note(&self, name: &'static str, fate: &'static str) {
+        self.log.note(Line::Ledger(self.worker, name, fate));
+    }
+}
+
+fn unusable() -> LedgerError {
+    LedgerError::Unusable {
+        ledger: "simulated".to_owned(),
+        message: "it is down".to_owned(),
+    }
+}
+
+impl Backend for Way {
+    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
+        Box::pin(self.call("read", self.to.read(key)))
+    }
+
+    fn write<'a>(
+        &'a self,
+        key: &'a Key,
+        replaces: Option<i64>,
+        record: &'a Record,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        let effect = async move {
+            let version = self.to.write(key, replaces, record, now, expires).await?;
+            match version {
+                Some(_) => self.log.wrote(self.worker, &key.message_id, record),
+                None => self.note("write", "lost the race"),
+            }
+            Ok(version)
+        };
+        Box::pin(self.call("write", effect))
+    }
+
+    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(self.call("forget", self.to.forget(keys)))
+    }
+
+    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
+        Box::pin(self.call("expire", self.to.expire(before)))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
+        Box::pin(self.call("check", self.to.check()))
+    }
+}

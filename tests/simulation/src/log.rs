@@ -1,0 +1,304 @@
+//! What was seen of a history, from outside: by SQS, the ledger and the callbacks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use delivery::Record;
+use tokio::time::Instant;
+
+/// One run of one worker.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Worker {
+    pub(crate) slot: usize,
+    pub(crate) life: usize,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {}.{}", self.slot, self.life)
+    }
+}
+
+/// The n-th event of a group, from 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Event {
+    pub(crate) group: usize,
+    pub(crate) n: usize,
+}
+
+impl Event {
+    /// Reads a `msg_id`.
+    pub(crate) fn parse(msg_id: &str) -> Option<Self> {
+        let (group, n) = msg_id.split_once('-')?;
+        Some(Self {
+            group: group.parse().ok()?,
+            n: n.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.group, self.n)
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// One request to a callback.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) event: Event,
+    pub(crate) worker: Worker,
+    pub(crate) at: Duration,
+    pub(crate) attempt: u32,
+    pub(crate) webhook_id: String,
+    /// The worker stood still between its decision and the request.
+    pub(crate) is_stale: bool,
+    /// When the callback accepted it.
+    pub(crate) accepted: Option<Duration>,
+    /// When and with what the worker took the answer.
+    pub(crate) answered: Option<(Duration, Taken)>,
+    /// When the worker dropped it unanswered.
+    pub(crate) dropped: Option<Duration>,
+}
+
+impl Request {
+    /// When it was over for the worker; one that was killed never learns.
+    pub(crate) fn over(&self) -> Option<Duration> {
+        self.answered.map(|answered| answered.0).or(self.dropped)
+    }
+
+    pub(crate) fn seen_accepted(&self) -> Option<Duration> {
+        match self.answered {
+            Some((at, Taken::Accepted)) => Some(at),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Accepted,
+    Failed,
+}
+
+/// A record that the ledger took.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) at: Duration,
+    pub(crate) worker: Worker,
+    pub(crate) message_id: String,
+    pub(crate) record: Record,
+}
+
+/// A message as SQS handed it out.
+#[derive(Debug, Clone)]
+pub(crate) struct Receive {
+    pub(crate) worker: Worker,
+    pub(crate) at: Duration,
+    pub(crate) message_id: String,
+    pub(crate) count: u64,
+}
+
+/// What happened to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Started,
+    Killed,
+    Paused,
+    Resumed,
+    ToldToStop,
+    /// With so many messages still in hand.
+    Stopped(u64),
+}
+
+/// One line of the trace.
+#[derive(Debug, Clone)]
+pub(crate) enum Line {
+    Worker(Worker, Turn),
+    Call(&'static str, Option<Worker>, String, &'static str),
+    Requested(usize),
+    Over(usize),
+    Ledger(Worker, &'static str, &'static str),
+    Wrote(usize),
+    Queued(Event, String),
+    Received(Worker, Vec<(String, u64)>),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) lines: Vec<(Duration, Line)>,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) written: Vec<Written>,
+    pub(crate) receives: Vec<Receive>,
+    pub(crate) turns: Vec<(Duration, Worker, Turn)>,
+    /// MessageIds in the source queue.
+    pub(crate) messages: BTreeMap<String, Event>,
+    /// When each event came to the source queue.
+    pub(crate) queued: BTreeMap<Event, Duration>,
+}
+
+impl Seen {
+    pub(crate) fn event_of(&self, message_id: &str) -> Option<Event> {
+        self.messages.get(message_id).copied()
+    }
+
+    /// Whether a worker had been told to stop by then.
+    pub(crate) fn was_told_to_stop(&self, worker: Worker, by: Duration) -> bool {
+        let told = |(at, who, turn): &(Duration, Worker, Turn)| {
+            *who == worker && *turn == Turn::ToldToStop && *at <= by
+        };
+        self.turns.iter().any(told)
+    }
+
+    /// Whether a worker was killed, or stood still, within a span of time.
+    pub(crate) fn was_struck(&self, worker: Worker, from: Duration, until: Duration) -> bool {
+        let mut paused = false;
+        for (at, who, turn) in &self.turns {
+            if *who != worker || *at > until {
+                continue;
+            }
+            match turn {
+                Turn::Killed if *at >= from => return true,
+                Turn::Paused => paused = true,
+                Turn::Resumed if *at < from => paused = false,
+                _ => {}
+            }
+        }
+        paused
+    }
+}
+
+/// Takes down what is seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    start: Instant,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            seen: Arc::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no holder panics")
+    }
+
+    pub(crate) fn note(&self, line: Line) {
+        let now = self.now();
+        self.seen().lines.push((now, line));
+    }
+
+    pub(crate) fn turn(&self, worker: Worker, turn: Turn) {
+        let now = self.now();
+        self.seen().turns.push((now, worker, turn));
+        self.note(Line::Worker(worker, turn));
+    }
+
+    pub(crate) fn queued(&self, message_id: &str, event: Event) {
+        let now = self.now();
+        self.seen().queued.entry(event).or_insert(now);
+        if self
+            .seen()
+            .messages
+            .insert(message_id.to_owned(), event)
+            .is_none()
+        {
+            self.note(Line::Queued(event, message_id.to_owned()));
+        }
+    }
+
+    pub(crate) fn wrote(&self, worker: Worker, message_id: &str, record: &Record) {
+        let written = Written {
+            at: self.now(),
+            worker,
+            message_id: message_id.to_owned(),
+            record: record.clone(),
+        };
+        let number = {
+            let mut seen = self.seen();
+            seen.written.push(written);
+            seen.written.len() - 1
+        };
+        self.note(Line::Wrote(number));
+    }
+
+    /// The trace as text, a line each.
+    pub(crate) fn trace(&self) -> Vec<String> {
+        let seen = self.seen();
+        let line = |(at, line): &(Duration, Line)| {
+            let at = at.as_secs_f64();
+            match line {
+                Line::Requested(n) => {
+                    let Request {
+                        event,
+                        worker,
+                        attempt,
+                        ..
+                    } = &seen.requests[*n];
+                    format!("{at:10.3} {worker:?} POSTs {event} attempt {attempt}")
+                }
+                Line::Over(n) => {
+                    let Request {
+                        event,
+                        worker,
+                        answered,
+                        accepted,
+                        ..
+                    } = &seen.requests[*n];
+                    let accepted = accepted.map(|at| at.as_secs_f64());
+                    let answered = answered.map(|answered| answered.1);
+                    format!(
+                        "{at:10.3} {worker:?} POST of {event} over: {answered:?}, accepted by the callback at {accepted:?}"
+                    )
+                }
+                Line::Wrote(n) => {
+                    let Written {
+                        worker,
+                        message_id,
+                        record,
+                        ..
+                    } = &seen.written[*n];
+                    let event = seen.event_of(message_id);
+                    format!(
+                        "{at:10.3} {worker:?} ledger of {event:?}: {} attempts, {:?}",
+                        record.attempts.len(),
+                        record.state
+                    )
+                }
+                Line::Received(worker, messages) => {
+                    let event = |(id, count): &(String, u64)| {
+                        let event = seen.event_of(id).map(|event| event.to_string());
+                        format!("{} ({count})", event.as_deref().unwrap_or(id))
+                    };
+                    let events: Vec<_> = messages.iter().map(event).collect();
+                    format!("{at:10.3} {worker:?} is given {}", events.join(", "))
+                }
+                Line::Call(to, who, action, fate) => {
+                    format!("{at:10.3} {who:?} {action} {to}: {fate}")
+                }
+                Line::Worker(worker, turn) => format!("{at:10.3} {worker:?} {turn:?}"),
+                Line::Ledger(worker, call, fate) => {
+                    format!("{at:10.3} {worker:?} ledger {call}: {fate}")
+                }
+                Line::Queued(event, id) => format!("{at:10.3} {event} is queued as {id}"),
+            }
+        };
+        seen.lines.iter().map(line).collect()
+    }
+}

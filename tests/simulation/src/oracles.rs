@@ -1,0 +1,145 @@
+//! What must hold after a history. Each oracle says what it found, an entry each; nothing found is good.
+
+mod attempts;
+mod fates;
+mod order;
+mod standing;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::history::Left;
+use crate::log::{Event, Request, Seen};
+use crate::plan::{Behaviour, Plan};
+
+/// What one oracle found.
+pub(crate) type Found = Vec<String>;
+
+type Oracle = fn(&View<'_>) -> Found;
+
+/// Every oracle with the promise it holds a history to.
+pub(crate) const ORACLES: [(&str, Oracle); 15] = [
+    (
+        "every event ends delivered or in the internal queue, one live copy, none lost",
+        fates::conserved,
+    ),
+    ("what is dead has the reason it should have", fates::reasons),
+    (
+        "nothing is dead-lettered after a worker saw it accepted",
+        fates::accepted_stays_alive,
+    ),
+    (
+        "nothing is POSTed after it was recorded exhausted",
+        fates::dead_stays_dead,
+    ),
+    ("a dead letter's record tells the truth", fates::records),
+    (
+        "first deliveries happen in sending order",
+        order::first_deliveries,
+    ),
+    (
+        "nothing is POSTed before the one ahead of it is accepted or set aside",
+        order::one_after_the_other,
+    ),
+    (
+        "never two POSTs of a group at once while leases hold",
+        order::one_at_a_time,
+    ),
+    (
+        "at most four attempts are recorded, and without trouble at most four made",
+        attempts::four,
+    ),
+    (
+        "no retry comes before its wait is over",
+        attempts::never_early,
+    ),
+    (
+        "without trouble the waits are 0, 60, 0 s",
+        attempts::schedule,
+    ),
+    (
+        "duplicates only where a worker died or lost its leases, with the same webhook-id",
+        attempts::duplicates,
+    ),
+    (
+        "receive counts stay far from the native backstop",
+        standing::receive_counts,
+    ),
+    (
+        "after a graceful restart no group waits longer than 5 s for it",
+        standing::restarts,
+    ),
+    (
+        "no lane stands still, and nothing stays in hand",
+        standing::all_done,
+    ),
+];
+
+/// A history with what the oracles ask of it again and again.
+pub(crate) struct View<'a> {
+    pub(crate) left: &'a Left,
+    pub(crate) seen: &'a Seen,
+}
+
+impl View<'_> {
+    fn plan(&self) -> &Plan {
+        &self.left.plan
+    }
+
+    fn events(&self) -> impl Iterator<Item = Event> + '_ {
+        let groups = self.plan().groups.iter().enumerate();
+        groups.flat_map(|(group, plan)| (1..=plan.events.len()).map(move |n| Event { group, n }))
+    }
+
+    fn behaviour(&self, event: Event) -> Behaviour {
+        self.plan().groups[event.group].events[event.n - 1]
+    }
+
+    /// The requests of one event, in the order in which they were made.
+    fn requests(&self, event: Event) -> Vec<&Request> {
+        let of_event = self
+            .seen
+            .requests
+            .iter()
+            .filter(|request| request.event == event);
+        of_event.collect()
+    }
+
+    /// When a callback first accepted it.
+    fn accepted(&self, event: Event) -> Option<Duration> {
+        self.requests(event)
+            .iter()
+            .filter_map(|request| request.accepted)
+            .min()
+    }
+
+    /// When it was first recorded as exhausted.
+    fn exhausted(&self, event: Event) -> Option<Duration> {
+        let is_it = |written: &&crate::log::Written| {
+            matches!(written.record.state, delivery::RecordState::Exhausted(_))
+                && self.seen.event_of(&written.message_id) == Some(event)
+        };
+        self.seen
+            .written
+            .iter()
+            .find(is_it)
+            .map(|written| written.at)
+    }
+
+    fn is_dead(&self, event: Event) -> bool {
+        self.left.dead.iter().any(|dead| dead.event == Some(event))
+    }
+
+    fn was_struck(&self, request: &Request, until: Duration) -> bool {
+        self.seen.was_struck(request.worker, request.at, until)
+    }
+}
+
+/// A moment, for people.
+struct At(Duration);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} s", self.0.as_secs_f64())
+    }
+}

@@ -1,0 +1,110 @@
+//! Nothing stands still.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{At, Found, View};
+use crate::log::{Receive, Request, Turn};
+use crate::plan::Profile;
+
+/// More receives of one message than any of these histories gives reason for.
+const MANY: u64 = 60;
+
+/// While a ledger or the internal queue is down, what is given back stays away at least so long.
+const LEAST_BACKOFF: Duration = Duration::from_millis(4_500);
+
+const AFTER_A_RESTART: Duration = Duration::from_secs(5);
+
+pub(super) fn receive_counts(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    let mut last: HashMap<&str, &Receive> = HashMap::new();
+    let (from, until) = outage(view).unwrap_or_default();
+    for receive in &view.seen.receives {
+        let event = view.seen.event_of(&receive.message_id);
+        if receive.count > MANY {
+            found.push(format!("{event:?} received {} times", receive.count));
+        }
+        let Some(before) = last.insert(&receive.message_id, receive) else {
+            continue;
+        };
+        let is_in_outage = from < before.at && receive.at < until;
+        // One that stops and has not met the outage gives back at once.
+        let is_excused = view.seen.was_told_to_stop(before.worker, receive.at);
+        if is_in_outage && !is_excused && receive.at - before.at < LEAST_BACKOFF {
+            let (before, at) = (At(before.at), At(receive.at));
+            found.push(format!(
+                "{event:?} received at {before} and at {at} during an outage"
+            ));
+        }
+    }
+    found
+}
+
+/// The span of an outage of the ledger in a history without other trouble.
+fn outage(view: &View<'_>) -> Option<(Duration, Duration)> {
+    let is_alone = view.plan().profile == Profile::LedgerDown;
+    view.plan().ledger.outage.filter(|_| is_alone)
+}
+
+/// A group whose next event could go waits for a restart from the end of its last attempt to the next one.
+pub(super) fn restarts(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    if view.plan().profile != Profile::Calm {
+        return found;
+    }
+    for (told_at, worker, turn) in &view.seen.turns {
+        if *turn != Turn::ToldToStop {
+            continue;
+        }
+        for group in 0..view.plan().groups.len() {
+            let requests: Vec<&Request> = view
+                .seen
+                .requests
+                .iter()
+                .filter(|request| request.event.group == group)
+                .collect();
+            for pair in requests.windows(2) {
+                let Some(over) = pair[0].over() else { continue };
+                let was_interrupted =
+                    pair[0].worker == *worker && pair[0].at <= *told_at && over >= *told_at;
+                let waits_for_its_retry = pair[1].attempt == 3;
+                let was_queued = queued(view, pair[1]) <= over;
+                let waited = pair[1].at.saturating_sub(over);
+                if was_interrupted && !waits_for_its_retry && was_queued && waited > AFTER_A_RESTART
+                {
+                    found.push(format!(
+                        "{} waited {} after {worker:?} was told to stop at {}",
+                        pair[1].event,
+                        At(waited),
+                        At(*told_at)
+                    ));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn queued(view: &View<'_>, request: &Request) -> Duration {
+    let queued = view.seen.queued.get(&request.event);
+    queued.copied().unwrap_or(Duration::MAX)
+}
+
+pub(super) fn all_done(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    if view.left.counts.total() > 0 {
+        found.push(format!("the source queue holds {:?}", view.left.counts));
+    }
+    for (at, worker, turn) in &view.seen.turns {
+        if let Turn::Stopped(in_hand @ 1..) = turn
+            && !view.plan().profile.has_sqs_faults()
+            && !view.plan().profile.has_deaths()
+        {
+            found.push(format!(
+                "{worker:?} stopped at {} with {in_hand} messages in hand",
+                At(*at)
+            ));
+        }
+    }
+    found
+}

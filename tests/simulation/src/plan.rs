@@ -1,0 +1,302 @@
+//! What a seed means: events, callbacks, faults and the lives of workers. Nothing happens here.
+
+use std::time::Duration;
+
+use crate::dice::Dice;
+
+/// Which faults a history has. Some promises are exact only where some faults are absent, so most histories
+/// have few kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Profile {
+    /// None; workers are replaced gracefully.
+    Calm,
+    /// Calls to SQS fail.
+    Sqs,
+    /// The ledger is down for a while.
+    LedgerDown,
+    /// The internal queue is down for a while.
+    InternalQueueDown,
+    /// Workers are killed.
+    Crashes,
+    /// Workers stand still until their leases are over.
+    Pauses,
+    /// All of these.
+    Everything,
+}
+
+impl Profile {
+    /// Every profile, in the order in which histories take them.
+    pub const ALL: [Self; 7] = [
+        Self::Calm,
+        Self::Sqs,
+        Self::LedgerDown,
+        Self::InternalQueueDown,
+        Self::Crashes,
+        Self::Pauses,
+        Self::Everything,
+    ];
+
+    fn of(seed: u64) -> Self {
+        // Everything at once is two in eight.
+        *Self::ALL
+            .get(seed as usize % 8)
+            .unwrap_or(&Self::Everything)
+    }
+
+    fn has(self, fault: Self) -> bool {
+        self == fault || self == Self::Everything
+    }
+
+    /// Whether a worker may end, or lose its leases, without having settled what it did.
+    pub(crate) fn has_deaths(self) -> bool {
+        self.has(Self::Crashes) || self.has(Self::Pauses)
+    }
+
+    /// Whether a call to SQS may fail.
+    pub(crate) fn has_sqs_faults(self) -> bool {
+        self.has(Self::Sqs)
+    }
+
+    /// Whether a call to the ledger may fail.
+    pub(crate) fn has_ledger_faults(self) -> bool {
+        self.has(Self::LedgerDown)
+    }
+}
+
+/// A history as its seed has it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) profile: Profile,
+    pub(crate) groups: Vec<Group>,
+    /// The producer runs so many times, one after the other.
+    pub(crate) sessions: u64,
+    /// One entry a worker: its lives, one after the other; the last one lasts.
+    pub(crate) workers: Vec<Vec<Life>>,
+    pub(crate) sqs: SqsFaults,
+    pub(crate) ledger: LedgerFaults,
+    pub(crate) visibility: Duration,
+    pub(crate) max_in_flight: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    /// Its events go to the queue by an upstream system of its own, which may send what is no event.
+    pub(crate) upstream: bool,
+    pub(crate) events: Vec<Behaviour>,
+}
+
+/// What a callback does with one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    Accept,
+    AcceptAfter(Duration),
+    Reject(u16),
+    /// Accepts after so many rejections.
+    Recover(u32),
+    /// Rejects every other time or so.
+    Whim,
+    /// Does not answer so many times, then accepts.
+    Stall(u32),
+    /// The connection breaks so many times before the request is read, then it accepts.
+    Reset(u32),
+    /// It accepts, but at first the answer gets lost.
+    LoseTheAnswer,
+    /// The body is no event: it must never get here.
+    Invalid,
+}
+
+/// One run of a worker.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) end: End,
+    /// Stands still from a moment of its life on, for so long.
+    pub(crate) pause: Option<(Duration, Duration)>,
+    /// From its end to the next one's start.
+    pub(crate) gap: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    Never,
+    /// Killed at a moment of its life.
+    Killed(Duration),
+    /// Killed at the n-th moment at which it waits for the world: before or after a call has its effect.
+    KilledCrossing(u32),
+    /// Stopped; its successor starts so much before.
+    Stopped(Duration, Duration),
+}
+
+/// Faults of calls to SQS, in percent of all calls while there is trouble.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SqsFaults {
+    pub(crate) request_lost: u64,
+    pub(crate) answer_lost: u64,
+    pub(crate) delayed: u64,
+    pub(crate) throttled: u64,
+    pub(crate) unavailable: u64,
+    pub(crate) partial: u64,
+    pub(crate) silent: u64,
+    /// One action is down for a while.
+    pub(crate) outage: Option<Outage>,
+    /// Ordinary calls take this long at most, in milliseconds.
+    pub(crate) latency_ms: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Outage {
+    pub(crate) action: &'static str,
+    pub(crate) internal_queue_only: bool,
+    pub(crate) from: Duration,
+    pub(crate) until: Duration,
+}
+
+/// Faults of calls to the ledger.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LedgerFaults {
+    pub(crate) failing: u64,
+    pub(crate) answer_lost: u64,
+    pub(crate) slow: u64,
+    pub(crate) outage: Option<(Duration, Duration)>,
+}
+
+const ACTIONS: [&str; 4] = [
+    "ReceiveMessage",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibilityBatch",
+    "SendMessageBatch",
+];
+
+impl Plan {
+    pub(crate) fn new(seed: u64) -> Self {
+        let dice = Dice::new(seed);
+        let profile = Profile::of(seed);
+        Self {
+            profile,
+            groups: groups(&dice.fork()),
+            sessions: dice.within(1..=3),
+            workers: workers(profile, &dice.fork()),
+            sqs: sqs_faults(profile, &dice.fork()),
+            ledger: ledger_faults(profile, &dice.fork()),
+            visibility: dice.seconds(20..=90),
+            max_in_flight: dice.within(2..=20) as usize,
+        }
+    }
+
+    pub(crate) fn events(&self) -> usize {
+        self.groups.iter().map(|group| group.events.len()).sum()
+    }
+}
+
+fn groups(dice: &Dice) -> Vec<Group> {
+    let groups = dice.one_of(&[2, 4, 8, 12, 24]);
+    let most = 60 / groups;
+    let group = |number| {
+        let upstream = dice.percent(20);
+        let events = (0..dice.within(1..=most)).map(|_| behaviour(upstream, dice));
+        Group {
+            name: format!("EventSetup_{number}"),
+            upstream,
+            events: events.collect(),
+        }
+    };
+    (0..groups).map(group).collect()
+}
+
+fn behaviour(upstream: bool, dice: &Dice) -> Behaviour {
+    if upstream && dice.percent(15) {
+        return Behaviour::Invalid;
+    }
+    match dice.within(0..=99) {
+        0..=54 => Behaviour::Accept,
+        55..=64 => Behaviour::AcceptAfter(dice.millis(1..=9_000)),
+        65..=74 => Behaviour::Reject(dice.one_of(&[500, 404, 302, 202])),
+        75..=84 => Behaviour::Recover(dice.within(1..=4) as u32),
+        85..=88 => Behaviour::Whim,
+        89..=92 => Behaviour::Stall(dice.within(1..=5) as u32),
+        93..=96 => Behaviour::Reset(dice.within(1..=5) as u32),
+        _ => Behaviour::LoseTheAnswer,
+    }
+}
+
+fn workers(profile: Profile, dice: &Dice) -> Vec<Vec<Life>> {
+    let workers = match profile {
+        Profile::Pauses => dice.within(2..=3),
+        _ => dice.within(1..=3),
+    };
+    let life = |end| Life {
+        end,
+        pause: (profile.has(Profile::Pauses) && dice.percent(50))
+            .then(|| (dice.millis(0..=90_000), dice.seconds(1..=200))),
+        gap: dice.millis(0..=dice.one_of(&[10, 5_000, 60_000])),
+    };
+    let lives = |_| {
+        let mut lives: Vec<_> = (0..dice.within(0..=4))
+            .map(|_| life(end(profile, dice)))
+            .collect();
+        lives.push(life(End::Never));
+        lives
+    };
+    (0..workers).map(lives).collect()
+}
+
+fn end(profile: Profile, dice: &Dice) -> End {
+    if profile.has(Profile::Crashes) && dice.percent(70) {
+        return match dice.percent(25) {
+            true => End::Killed(dice.millis(0..=90_000)),
+            false => End::KilledCrossing(dice.within(1..=dice.one_of(&[20, 100, 400])) as u32),
+        };
+    }
+    End::Stopped(dice.millis(1_000..=100_000), dice.millis(0..=2_000))
+}
+
+fn sqs_faults(profile: Profile, dice: &Dice) -> SqsFaults {
+    let mut faults = SqsFaults {
+        latency_ms: dice.one_of(&[0, 0, 5, 30]),
+        ..SqsFaults::default()
+    };
+    let outage = |action, internal_queue_only| {
+        let from = dice.seconds(0..=120);
+        let until = from + dice.seconds(1..=200);
+        Some(Outage {
+            action,
+            internal_queue_only,
+            from,
+            until,
+        })
+    };
+    if profile.has(Profile::Sqs) {
+        let most = dice.one_of(&[1, 4, 10]);
+        let rate = || dice.within(0..=most);
+        faults.request_lost = rate();
+        faults.answer_lost = rate();
+        faults.delayed = rate();
+        faults.throttled = rate();
+        faults.unavailable = rate();
+        faults.partial = rate();
+        faults.silent = rate() / 4;
+        if dice.percent(40) {
+            faults.outage = outage(dice.one_of(&ACTIONS), false);
+        }
+    }
+    if profile.has(Profile::InternalQueueDown) {
+        faults.outage = outage("SendMessageBatch", true);
+    }
+    faults
+}
+
+fn ledger_faults(profile: Profile, dice: &Dice) -> LedgerFaults {
+    if !profile.has(Profile::LedgerDown) {
+        return LedgerFaults::default();
+    }
+    let from = dice.seconds(0..=70);
+    let most = dice.one_of(&[0, 3, 15]);
+    LedgerFaults {
+        failing: dice.within(0..=most),
+        answer_lost: dice.within(0..=most),
+        slow: dice.within(0..=most),
+        outage: dice
+            .percent(80)
+            .then(|| (from, from + dice.seconds(1..=300))),
+    }
+}

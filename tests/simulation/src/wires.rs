@@ -1,0 +1,87 @@
+//! What connects one run of a worker to the world. Whatever a worker does to the world crosses them, so a worker
+//! whose wires are cut is dead, whatever its tasks still do, and one whose wires are held stands still.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Whole,
+    Held,
+    Cut,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Wires {
+    state: watch::Sender<State>,
+    crossings: Arc<AtomicU32>,
+    cut_at: Option<u32>,
+    armed: Arc<AtomicBool>,
+    cut: CancellationToken,
+}
+
+impl Wires {
+    /// Wires that are cut at the n-th crossing after [`Wires::arm`], if at all.
+    pub(crate) fn new(cut_at: Option<u32>) -> Self {
+        Self {
+            state: watch::Sender::new(State::Whole),
+            crossings: Arc::default(),
+            cut_at,
+            armed: Arc::default(),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    /// Crosses; says whether that took a while since the worker stood still. Never returns in one that is dead.
+    pub(crate) async fn cross(&self) -> bool {
+        let crossing = self.crossings.fetch_add(1, Relaxed) + 1;
+        if Some(crossing) == self.cut_at && self.armed.load(Relaxed) {
+            self.cut();
+        }
+        let was_held = *self.state.borrow() == State::Held;
+        let mut state = self.state.subscribe();
+        // The sender lives in self.
+        let _ = state.wait_for(|state| *state != State::Held).await;
+        if *self.state.borrow() == State::Cut {
+            pending::<()>().await;
+        }
+        was_held
+    }
+
+    /// From now on crossings count.
+    pub(crate) fn arm(&self) {
+        self.crossings.store(0, Relaxed);
+        self.armed.store(true, Relaxed);
+    }
+
+    pub(crate) fn cut(&self) {
+        self.state.send_replace(State::Cut);
+        self.cut.cancel();
+    }
+
+    pub(crate) async fn until_cut(&self) {
+        self.cut.cancelled().await;
+    }
+
+    pub(crate) fn hold(&self) -> bool {
+        self.change(State::Whole, State::Held)
+    }
+
+    pub(crate) fn release(&self) -> bool {
+        self.change(State::Held, State::Whole)
+    }
+
+    fn change(&self, from: State, to: State) -> bool {
+        self.state.send_if_modified(|state| {
+            let is_due = *state == from;
+            if is_due {
+                *state = to;
+            }
+            is_due
+        })
+    }
+}
