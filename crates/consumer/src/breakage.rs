@@ -13,6 +13,8 @@
 #[cfg(feature = "breakages")]
 use std::cell::Cell;
 
+use delivery::{Reason, Record, Visit};
+
 /// A mistake that a worker could make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breakage {
@@ -84,5 +86,21 @@ impl Breakage {
     #[cfg(not(feature = "breakages"))]
     pub(crate) const fn is_made(self) -> bool {
         false
+    }
+}
+
+/// What a visit becomes by a mistake.
+pub(crate) fn visit(visit: Visit, record: Option<&Record>, receive_count: u32) -> Visit {
+    let made = record.map_or(0, |record| record.attempts.len() as u32);
+    match visit {
+        Visit::Decided { .. } if Breakage::ExhaustedAgain.is_made() => Visit::Attempt { n: 4 },
+        Visit::TooEarly { .. } if Breakage::TooEarly.is_made() => Visit::Attempt { n: made + 1 },
+        Visit::Attempt { .. } if Breakage::ReceivesAsAttempts.is_made() => match receive_count {
+            n @ 1..=4 => Visit::Attempt { n },
+            _ => Visit::SetAside {
+                reason: Reason::Exhausted,
+            },
+        },
+        visit => visit,
     }
 }

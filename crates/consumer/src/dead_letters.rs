@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::breakage::Breakage;
 use delivery::{
     Attempt, DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Replay, Verdict, dead_letter_group,
 };
@@ -58,7 +59,10 @@ pub(crate) async fn send(
     let outgoing = Outgoing {
         body: String::from_utf8_lossy(&message.body).into_owned(),
         group: fifo.then(|| dead_letter_group(message.group.as_deref(), &message.message_id)),
-        deduplication_id: fifo.then(|| message.message_id.clone()),
+        deduplication_id: fifo.then(|| match Breakage::FreshDeadLetterId.is_made() {
+            true => format!("{}-{}", message.message_id, message.receive_count),
+            false => message.message_id.clone(),
+        }),
         attributes: attributes(message, letter, queue.attributes().maximum_message_size),
     };
     let answers = queue.send_batch(std::slice::from_ref(&outgoing)).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use delivery::{Hide, Lane};
 use store::Key;
 
+use crate::breakage::Breakage;
 use crate::held::{Held, Lease, LeaseLost};
 use crate::post::Post;
 use crate::settler::{Accepted, Deletion, Settler};
@@ -89,8 +90,20 @@ impl<P: Post> LaneRun<'_, P> {
             if self.shared.stop.is_cancelled() {
                 return Err(End::GiveBack);
             }
-            let settled = self.visit().await?;
-            self.delete_head(settled).await;
+            if Breakage::BadMessageSkipped.is_made()
+                && event::Event::parse(&self.head().message.body).is_err()
+            {
+                self.lane.advance();
+                continue;
+            }
+            match self.visit().await {
+                Ok(settled) => self.delete_head(settled).await,
+                Err(End::Wait(wait)) if Breakage::NextAfterFailed.is_made() => {
+                    self.leave(End::Wait(wait)).await;
+                    self.lane.advance();
+                }
+                Err(end) => return Err(end),
+            }
         }
         Ok(())
     }
@@ -101,7 +114,9 @@ impl<P: Post> LaneRun<'_, P> {
         let Some(head) = self.lane.advance() else {
             return;
         };
-        self.shared.memory().done(&head.message.message_id);
+        if !Breakage::AcceptedForgotten.is_made() {
+            self.shared.memory().done(&head.message.message_id);
+        }
         let deletion = Deletion {
             confirmed: self.lease.keep_until_deleted(&head.message.receipt_handle),
             receipt_handle: head.message.receipt_handle,
@@ -115,6 +130,8 @@ impl<P: Post> LaneRun<'_, P> {
     async fn leave(&self, end: End) {
         let hide = match end {
             End::Wait(wait) => self.lane.hide_for(wait),
+            End::GiveBack if Breakage::NothingGivenBack.is_made() => return,
+            End::Down if Breakage::GivenBackDuringOutage.is_made() => self.lane.give_back(),
             End::GiveBack if self.shared.gate.is_open() => self.lane.give_back(),
             // The next worker would meet the same outage at once, again and again.
             End::Down | End::GiveBack => self.lane.hide_for(self.shared.gate.backoff()),

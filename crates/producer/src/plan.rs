@@ -10,6 +10,7 @@ use std::time::Duration;
 use event::{DedupClock, Slot, Timestamp};
 use queue::{MAX_BATCH, QueueError};
 
+use crate::breakage::Breakage;
 use crate::line::Ready;
 use crate::window::Window;
 
@@ -145,8 +146,8 @@ impl Plan {
     /// Takes in the event of a line later than all before.
     pub(crate) fn admit(&mut self, line: u64, ready: Ready, at: Moment) {
         let key = match &ready.group {
-            Some(group) => Key::Group(Arc::clone(group)),
-            None => Key::Line(line),
+            Some(group) if !Breakage::GroupInOneBatch.is_made() => Key::Group(Arc::clone(group)),
+            _ => Key::Line(line),
         };
         self.window.admit(line);
         self.bytes += ready.size;
@@ -187,8 +188,12 @@ impl Plan {
             self.groups.remove(key);
             return;
         };
-        if let (Key::Group(group), None) = (key, head.deduplication_id) {
-            match self.clock.take(group, at.wall) {
+        if let (Some(group), None) = (&head.ready.group, head.deduplication_id) {
+            let mut slot = self.clock.take(group, at.wall);
+            while let (Slot::WaitUntil(then), true) = (slot, Breakage::ClockAhead.is_made()) {
+                slot = self.clock.take(group, then);
+            }
+            match slot {
                 Slot::Taken(id) => {
                     head.ready.draft.stamp(id);
                     head.deduplication_id = Some(id);
@@ -309,6 +314,9 @@ impl Plan {
             return;
         };
         head.in_doubt |= in_doubt;
+        if Breakage::FreshIdOnRetry.is_made() {
+            head.deduplication_id = None;
+        }
         let give_up_at = head.first_attempt + GIVE_UP_AFTER;
         let doublings = head.attempts.saturating_sub(1).min(16);
         let backoff = (FIRST_BACKOFF * (1 << doublings)).min(LONGEST_BACKOFF);

@@ -52,18 +52,18 @@ pub(crate) struct Dead {
     pub(crate) letter: Option<DeadLetter>,
 }
 
-pub(crate) fn run(seed: u64) -> Left {
+/// Lives a plan. The seed is for what else is up to chance: ids, jitter, what is not planned.
+pub(crate) fn run(seed: u64, plan: Plan) -> Left {
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .expect("a runtime");
-    runtime.block_on(live(seed))
+    runtime.block_on(live(seed, Arc::new(plan)))
 }
 
-async fn live(seed: u64) -> Left {
-    let plan = Arc::new(Plan::new(seed));
+async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     let dice = Dice::new(seed ^ 0x5eed);
     let log = Log::new();
     let local = LocalSqs::seeded(Limits::default(), seed);

@@ -18,4 +18,4 @@ mod report;
 mod wires;
 
 pub use plan::Profile;
-pub use report::{Report, Totals, check};
+pub use report::{Report, Totals, check, check_crash};

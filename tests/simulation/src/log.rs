@@ -141,6 +141,8 @@ pub(crate) struct Seen {
     pub(crate) turns: Vec<(Duration, Worker, Turn)>,
     /// MessageIds in the source queue.
     pub(crate) messages: BTreeMap<String, Event>,
+    /// Sends that the internal queue took, as new or as known.
+    pub(crate) buried: Vec<(Event, Duration)>,
     /// When each event came to the source queue.
     pub(crate) queued: BTreeMap<Event, Duration>,
 }

@@ -197,6 +197,7 @@ impl Connection {
                 self.note_receive(worker, answered)
             }
             ("SendMessageBatch", None) => self.note_sends(body, answered),
+            ("SendMessageBatch", Some(_)) => self.note_burials(body),
             _ => {}
         }
         Ok(response)
@@ -270,6 +271,17 @@ impl Connection {
                 self.log.queued(id, event);
             }
         }
+    }
+
+    fn note_burials(&self, body: &[u8]) {
+        let sent: Value = serde_json::from_slice(body).unwrap_or_default();
+        let bodies = sent["Entries"].as_array().into_iter().flatten();
+        let events = bodies.filter_map(|entry| event_of(entry["MessageBody"].as_str()?));
+        let now = self.log.now();
+        self.log
+            .seen()
+            .buried
+            .extend(events.map(|event| (event, now)));
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) const ORACLES: [(&str, Oracle); 15] = [
         order::one_at_a_time,
     ),
     (
-        "at most four attempts are recorded, and without trouble at most four made",
+        "at most four attempts are recorded, and none is made again that could be recorded",
         attempts::four,
     ),
     (

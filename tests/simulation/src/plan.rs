@@ -183,6 +183,34 @@ impl Plan {
         }
     }
 
+    /// A short history without chance in which a worker is killed at its n-th crossing, and another goes on.
+    pub(crate) fn of_a_crash(crossing: u32) -> Self {
+        let group = |number, upstream, events: &[Behaviour]| Group {
+            name: format!("EventSetup_{number}"),
+            upstream,
+            events: events.to_vec(),
+        };
+        let life = |end| Life {
+            end,
+            pause: None,
+            gap: Duration::from_secs(1),
+        };
+        let fails = Behaviour::Reject(500);
+        Self {
+            profile: Profile::Crashes,
+            groups: vec![
+                group(0, false, &[Behaviour::Accept, fails, Behaviour::Recover(2)]),
+                group(1, true, &[Behaviour::Invalid, Behaviour::Accept]),
+            ],
+            sessions: 1,
+            workers: vec![vec![life(End::KilledCrossing(crossing)), life(End::Never)]],
+            sqs: SqsFaults::default(),
+            ledger: LedgerFaults::default(),
+            visibility: Duration::from_secs(40),
+            max_in_flight: 4,
+        }
+    }
+
     pub(crate) fn events(&self) -> usize {
         self.groups.iter().map(|group| group.events.len()).sum()
     }
@@ -275,7 +303,7 @@ fn sqs_faults(profile: Profile, dice: &Dice) -> SqsFaults {
         faults.unavailable = rate();
         faults.partial = rate();
         faults.silent = rate() / 4;
-        if dice.percent(40) {
+        if dice.percent(60) {
             faults.outage = outage(dice.one_of(&ACTIONS), false);
         }
     }

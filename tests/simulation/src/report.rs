@@ -6,7 +6,7 @@ use std::fmt;
 use crate::history;
 use crate::log::{Line, Turn};
 use crate::oracles::{ORACLES, View};
-use crate::plan::Profile;
+use crate::plan::{Plan, Profile};
 
 /// What came of one seed.
 #[derive(Debug)]
@@ -25,7 +25,17 @@ pub struct Report {
 
 /// Runs one history and judges it. The trace is made only if it is asked for, or if something is wrong.
 pub fn check(seed: u64, traced: bool) -> Report {
-    let left = history::run(seed);
+    judge(seed, Plan::new(seed), traced)
+}
+
+/// Runs a short history in which a worker dies at its n-th await on the world, before or after a call has its effect.
+/// Past the end of its work nobody is killed.
+pub fn check_crash(crossing: u32) -> Report {
+    judge(0, Plan::of_a_crash(crossing), true)
+}
+
+fn judge(seed: u64, plan: Plan, traced: bool) -> Report {
+    let left = history::run(seed, plan);
     let (violations, counts) = {
         let seen = left.log.seen();
         let view = View {

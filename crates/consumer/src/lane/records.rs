@@ -9,6 +9,7 @@ use tracing::{debug, warn};
 
 use super::visit::LONGEST_HOLD;
 use super::{End, LaneRun};
+use crate::breakage::Breakage;
 use crate::memory::Unwritten;
 use crate::post::Post;
 use crate::report;
@@ -144,10 +145,21 @@ impl<P: Post> LaneRun<'_, P> {
                     Ok(_) => return Err(self.lost()),
                     Err(error) => error,
                 },
+                Err(WriteError::Lost) if Breakage::LostRaceIgnored.is_made() => {
+                    return ledger
+                        .read(&key)
+                        .await
+                        .ok()
+                        .flatten()
+                        .ok_or_else(|| self.lost());
+                }
                 Err(WriteError::Lost) => return Err(self.lost()),
             };
             in_doubt = true;
             let end = self.ledger_down(&error);
+            if Breakage::UnwrittenForgotten.is_made() {
+                return Err(end);
+            }
             let held = match record.attempts.is_empty() {
                 true => Err(end),
                 false => self.hold_until_the_gate_opens().await,

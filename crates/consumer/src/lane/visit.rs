@@ -11,6 +11,7 @@ use url::Url;
 
 use super::records::Known;
 use super::{End, LaneRun, Settled};
+use crate::breakage::{self, Breakage};
 use crate::dead_letters::{self, NotSent};
 use crate::post::{Post, Request};
 use crate::report;
@@ -37,7 +38,9 @@ impl<P: Post> LaneRun<'_, P> {
         let message = &self.head().message;
         let now = self.shared.clock.now();
         let schedule = &self.shared.settings.schedule;
-        match Visit::open(schedule, known.record.as_ref(), message.receive_count, now) {
+        let record = known.record.as_ref();
+        let visit = Visit::open(schedule, record, message.receive_count, now);
+        match breakage::visit(visit, record, message.receive_count) {
             Visit::TooEarly { remaining } => Err(End::Wait(remaining)),
             Visit::Attempt { n } => self.attempt_from(n, known).await,
             Visit::Watch => {
@@ -200,6 +203,13 @@ impl<P: Post> LaneRun<'_, P> {
             .map(delivery::masked);
         let source_url = self.shared.source.url();
         let letter = dead_letters::letter(source_url, message, verdict, attempts, earlier, url);
+        if Breakage::DeleteBeforeDeadLetter.is_made() {
+            let _ = self
+                .shared
+                .source
+                .delete_batch(&[&message.receipt_handle])
+                .await;
+        }
         match dead_letters::send(&self.shared.dead_letters, message, &letter).await {
             Ok(()) => {
                 Tally::count(&self.shared.tally.dead_lettered);

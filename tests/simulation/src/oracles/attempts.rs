@@ -27,24 +27,37 @@ pub(super) fn four(view: &View<'_>) -> Found {
     }
     for event in view.events() {
         let requests = view.requests(event);
-        let numbers: Vec<u32> = requests.iter().map(|request| request.attempt).collect();
-        if !may_repeat(view) && !numbers.iter().copied().eq(1..=numbers.len() as u32) {
-            found.push(format!("{event}: attempts {numbers:?}"));
-        }
-        if let Some(n) = numbers.iter().find(|n| !(1..=4).contains(*n)) {
-            found.push(format!("{event}: attempt {n}"));
+        for (position, request) in requests.iter().enumerate() {
+            let n = request.attempt;
+            if !(1..=4).contains(&n) {
+                found.push(format!("{event}: attempt {n}"));
+            }
+            let before = &requests[..position];
+            let again = before.iter().find(|earlier| earlier.attempt >= n);
+            if let Some(earlier) = again.filter(|earlier| !is_excused(view, earlier, request)) {
+                found.push(format!(
+                    "{event}: attempt {} of {:?} at {}, attempt {n} of {:?} at {}",
+                    earlier.attempt,
+                    earlier.worker,
+                    At(earlier.at),
+                    request.worker,
+                    At(request.at)
+                ));
+            }
         }
     }
     found
 }
 
-/// Whether an attempt may be made again since nobody could write it down.
-fn may_repeat(view: &View<'_>) -> bool {
+/// An attempt may be made again if nobody could write it down: its worker died, gave it up when it stopped, could
+/// have lost its lease, or stopped while the ledger was down.
+fn is_excused(view: &View<'_>, earlier: &Request, again: &Request) -> bool {
     let profile = view.plan().profile;
-    profile.has_deaths()
-        || profile.has_sqs_faults()
-        || profile.has_ledger_faults()
-        || has_dropped(view)
+    profile.has_sqs_faults()
+        || again.is_stale
+        || earlier.dropped.is_some()
+        || view.was_struck(earlier, again.at)
+        || profile.has_ledger_faults() && view.seen.was_told_to_stop(earlier.worker, again.at)
 }
 
 fn has_dropped(view: &View<'_>) -> bool {
