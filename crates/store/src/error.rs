@@ -1,6 +1,6 @@
-//! What can go wrong with a ledger, told so that a person knows which file and what to do.
+//! What can go wrong with a ledger, told so that a person knows where and what to do.
 
-/// The ledger cannot be used. Names its path.
+/// The ledger cannot be used. Names where it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// The file can be neither opened nor made.
@@ -11,11 +11,11 @@ pub enum LedgerError {
         /// What the system said.
         message: String,
     },
-    /// Something else is in the file; it is left as it is.
-    #[error("{path} is no attempt ledger ({message}): name another file in worker.ledger")]
+    /// The file or the table is something else; it is left as it is.
+    #[error("{ledger} is no attempt ledger ({message}): name another in worker.ledger")]
     NotALedger {
         /// Where it is.
-        path: String,
+        ledger: String,
         /// What was found.
         message: String,
     },
@@ -55,14 +55,53 @@ pub enum LedgerError {
         /// What is wrong with it.
         message: String,
     },
-    /// It cannot be used now: locked by another process, read-only, no space left. It may pass.
+    /// There is no such table.
+    #[error(
+        "the attempt ledger {ledger} does not exist in this account and region: make it with hooklane ledger \
+         create"
+    )]
+    NoTable {
+        /// Where it should be.
+        ledger: String,
+    },
+    /// AWS refuses us: credentials, permissions, a clock that is off.
+    #[error(
+        "{action} on the attempt ledger {ledger} is refused by AWS ({code}): {message}; it needs the permission \
+         dynamodb:{action}"
+    )]
+    Denied {
+        /// Where it is.
+        ledger: String,
+        /// The API action.
+        action: &'static str,
+        /// The code AWS answered.
+        code: String,
+        /// AWS's own words.
+        message: String,
+    },
+    /// No answer, a server error, or too many calls: it may pass without anybody changing anything.
+    #[error("the attempt ledger {ledger} cannot be reached: {message}")]
+    Unreachable {
+        /// Where it is.
+        ledger: String,
+        /// Which call, and why.
+        message: String,
+    },
+    /// It cannot be used: locked by another process, read-only, no space left, not set up.
     #[error("the attempt ledger {ledger} cannot be used: {message}")]
     Unusable {
         /// Where it is.
         ledger: String,
-        /// What SQLite said.
+        /// What was said.
         message: String,
     },
+}
+
+impl LedgerError {
+    /// Says whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
 }
 
 /// A record was not written.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use delivery::Record;
 use event::Timestamp;
 
+use crate::dynamodb::DynamoDb;
 use crate::sqlite::{File, in_memory};
 use crate::{Backend, Key, LedgerError, LedgerSpec, Seen, WriteError};
 
@@ -30,14 +31,20 @@ impl fmt::Debug for Ledger {
 
 impl Ledger {
     /// Opens a ledger and makes sure that it can be written; a SQLite file that is not there is made, for
-    /// its owner alone to read. `retention` is the source queue's.
+    /// its owner alone to read, a DynamoDB table is not. `retention` is the source queue's.
     ///
     /// # Errors
     /// When it cannot be opened or made, or is something else.
     pub async fn open(spec: &LedgerSpec, retention: Duration) -> Result<Self, LedgerError> {
-        let LedgerSpec::Sqlite(path) = spec;
-        let file = File::open(path.clone()).await?;
-        Ok(Self::over(Arc::new(file), retention))
+        let backend: Arc<dyn Backend> = match spec {
+            LedgerSpec::Sqlite(path) => Arc::new(File::open(path.clone()).await?),
+            LedgerSpec::DynamoDb(table) => {
+                let table = DynamoDb::from_env(table).await;
+                table.check().await?;
+                Arc::new(table)
+            }
+        };
+        Ok(Self::over(backend, retention))
     }
 
     /// A ledger that lives as long as its last clone, for tests and demonstrations.
@@ -63,7 +70,7 @@ impl Ledger {
     }
 
     /// Writes the record of a message on condition that what was read (`seen`; `None`: nothing was there) is
-    /// still what is there. It is on the disk when this returns.
+    /// still what is there. It outlives a crash when this returns.
     ///
     /// # Errors
     /// [`WriteError::Lost`] when it is not; otherwise when the ledger cannot be written.

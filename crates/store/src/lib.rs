@@ -4,13 +4,16 @@
 //! `delivery`; here it is kept, so that a crash neither shortens a wait nor forgets an attempt, and so that
 //! of two workers that hold the same message only one goes on.
 
+pub mod admin;
 mod backend;
+mod dynamodb;
 mod error;
 mod ledger;
 mod spec;
 mod sqlite;
 
 pub use backend::{Backend, BoxFuture, Key, MAX_EXPIRED, Seen};
+pub use dynamodb::DynamoDb;
 pub use error::{LedgerError, WriteError};
 pub use ledger::Ledger;
 pub use spec::{LedgerSpec, SpecError};

@@ -4,11 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where the attempt ledger is kept: `sqlite:PATH`.
+/// Where the attempt ledger is kept: `sqlite:PATH` or `dynamodb:TABLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerSpec {
-    /// A SQLite file, made on first use; for one worker.
+    /// A SQLite file, made on first use; for workers on one machine.
     Sqlite(PathBuf),
+    /// A DynamoDB table, for a fleet.
+    DynamoDb(String),
 }
 
 /// A text that names no ledger.
@@ -17,11 +19,14 @@ pub enum SpecError {
     /// No path behind `sqlite:`.
     #[error("sqlite: needs the path of a file, as in sqlite:hooklane.db")]
     NoPath,
-    /// Known, but not built yet.
-    #[error("dynamodb: is not supported yet by this version: use sqlite:PATH")]
-    DynamoDb,
+    /// Not what DynamoDB takes for the name of a table.
+    #[error(
+        "{0:?} cannot name a table: use 3 to 255 letters, digits, hyphens, underscores and dots, as in \
+         dynamodb:hooklane-attempts"
+    )]
+    Table(String),
     /// Anything else.
-    #[error("{0:?} names no ledger: use sqlite:PATH")]
+    #[error("{0:?} names no ledger: use sqlite:PATH or dynamodb:TABLE")]
     Unknown(String),
 }
 
@@ -32,16 +37,28 @@ impl FromStr for LedgerSpec {
         match text.split_once(':') {
             Some(("sqlite", "")) => Err(SpecError::NoPath),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            Some(("dynamodb", _)) => Err(SpecError::DynamoDb),
+            Some(("dynamodb", table)) if is_table_name(table) => {
+                Ok(Self::DynamoDb(table.to_owned()))
+            }
+            Some(("dynamodb", table)) => Err(SpecError::Table(table.to_owned())),
             _ => Err(SpecError::Unknown(text.to_owned())),
         }
     }
+}
+
+/// As the [naming rules] have it.
+///
+/// [naming rules]: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+fn is_table_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (3..=255).contains(&name.len()) && name.chars().all(allowed)
 }
 
 impl fmt::Display for LedgerSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::DynamoDb(table) => write!(f, "dynamodb:{table}"),
         }
     }
 }
@@ -55,16 +72,24 @@ mod tests {
         let spec: LedgerSpec = "sqlite:var/hooklane.db".parse().unwrap();
         assert_eq!(spec, LedgerSpec::Sqlite("var/hooklane.db".into()));
         assert_eq!(spec.to_string(), "sqlite:var/hooklane.db");
+        let spec: LedgerSpec = "dynamodb:Hooklane_attempts-1.prod".parse().unwrap();
+        let table = "Hooklane_attempts-1.prod".to_owned();
+        assert_eq!(spec, LedgerSpec::DynamoDb(table));
+        assert_eq!(spec.to_string(), "dynamodb:Hooklane_attempts-1.prod");
     }
 
     #[test]
     fn what_names_no_ledger_is_refused_with_what_to_write_instead() {
         let error = |text: &str| text.parse::<LedgerSpec>().unwrap_err();
         assert_eq!(error("sqlite:"), SpecError::NoPath);
-        assert_eq!(error("dynamodb:attempts"), SpecError::DynamoDb);
+        for table in ["", "ab", "a/b", "a b c", "arn:aws:x", &"x".repeat(256)] {
+            let table = table.to_owned();
+            assert_eq!(error(&format!("dynamodb:{table}")), SpecError::Table(table));
+        }
         for text in ["", "hooklane.db", "SQLITE:x", "postgres:x"] {
             assert_eq!(error(text), SpecError::Unknown(text.to_owned()));
-            assert!(error(text).to_string().contains("sqlite:PATH"));
+            let said = error(text).to_string();
+            assert!(said.contains("sqlite:PATH or dynamodb:TABLE"), "{said}");
         }
     }
 }

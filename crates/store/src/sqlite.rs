@@ -96,7 +96,7 @@ impl Sqlite {
                 supported: FORMAT,
             }),
             _ => Err(LedgerError::NotALedger {
-                path: self.path.clone(),
+                ledger: self.path.clone(),
                 message: "it is the database of another program".to_owned(),
             }),
         }
@@ -236,7 +236,10 @@ impl Sqlite {
         let path = self.path.clone();
         let message = error.to_string();
         match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path, message },
+            Some(ErrorCode::NotADatabase) => LedgerError::NotALedger {
+                ledger: path,
+                message,
+            },
             Some(ErrorCode::DatabaseCorrupt) => LedgerError::Damaged { path, message },
             Some(ErrorCode::DatabaseBusy) => LedgerError::Unusable {
                 ledger: path,
