@@ -48,6 +48,7 @@ fn help_names_every_command_and_shows_examples() {
         "demo",
         "local-sqs",
         "queues",
+        "ledger",
         "send",
         "work",
         "listen",

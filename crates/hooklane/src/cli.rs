@@ -52,6 +52,8 @@ pub(crate) enum Command {
     LocalSqs(LocalSqs),
     #[command(subcommand)]
     Queues(Queues),
+    #[command(subcommand)]
+    Ledger(Ledger),
     Send(Send),
     Work(Work),
     Listen(Listen),
@@ -123,6 +125,38 @@ Uses queue.url and queue.dead_letter_url. Exit code 1 if something is wrong.
 Examples:
   hooklane queues check
   hooklane queues check --json | jq .problems")]
+    Check {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Makes and checks the attempt ledger
+#[derive(Subcommand)]
+pub(crate) enum Ledger {
+    /// Makes the ledger that worker.ledger names, if it is not there
+    ///
+    /// A DynamoDB table (on demand, with its time to live), or a SQLite file.
+    #[command(after_help = "\
+Uses worker.ledger. Needs dynamodb:CreateTable, DescribeTable,
+DescribeTimeToLive and UpdateTimeToLive.
+
+Examples:
+  hooklane ledger create
+  HOOKLANE_WORKER__LEDGER=dynamodb:hooklane-attempts hooklane ledger create")]
+    Create {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Says what is wrong with the ledger that worker.ledger names
+    ///
+    /// To find out, it writes a record of its own, reads it and removes it.
+    #[command(after_help = "\
+Uses worker.ledger. Exit code 1 if something is wrong.
+
+Examples:
+  hooklane ledger check
+  hooklane ledger check --json | jq .problems")]
     Check {
         #[command(flatten)]
         output: Output,

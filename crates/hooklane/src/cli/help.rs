@@ -5,6 +5,7 @@ Examples:
   hooklane demo                           the whole way on this machine
   hooklane local-sqs                      a local queue to try things with
   hooklane queues create events           events.fifo and events-internal.fifo
+  hooklane ledger create                  where attempts are remembered
   hooklane send events.jsonl              events into the queue
   hooklane work                           deliver them
   hooklane dlq ls                         what could not be delivered
@@ -38,7 +39,8 @@ Keys:
   retry_after = \"ignore\"              or \"lengthen\"
   retry_after_max = \"15m\"             how far it lengthens a wait
   [worker]
-  ledger = \"sqlite:hooklane.db\"       relative to the file
+  ledger = \"sqlite:hooklane.db\"       relative to the file; for a fleet
+                                      \"dynamodb:TABLE\"
   max_in_flight = 256
   visibility_timeout = \"2m\"
   shutdown_grace = \"25s\"

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 mod dlq;
+mod ledger;
 mod listen;
 mod local_sqs;
 mod queues;
@@ -26,6 +27,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment) -> anyhow::Result<Ex
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::LocalSqs(arguments) => local_sqs::run(arguments).await,
         Command::Queues(arguments) => queues::run(arguments, &context).await,
+        Command::Ledger(arguments) => ledger::run(arguments, &context).await,
         Command::Send(arguments) => send::run(arguments, &context).await,
         Command::Work(arguments) => work::run(arguments, &context).await,
         Command::Listen(arguments) => listen::run(arguments, &context).await,

@@ -7,7 +7,8 @@ use anyhow::{Context as _, bail};
 use consumer::post::HttpPost;
 use consumer::{Health, Mode, Settings, Summary, Wiring, Worker, serve_admin};
 use queue::admin::{Backstop, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, backstop};
-use queue::{Clock, Queue, Sqs};
+use queue::{Clock, Queue, QueueError, Sqs};
+use store::{Ledger, LedgerError, LedgerSpec};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -18,7 +19,7 @@ use crate::config::{self, WorkConfig};
 use crate::exit::Exit;
 use crate::{output, stop};
 
-/// Between two tries to open a queue that cannot be reached.
+/// Between two tries to open a queue or a ledger that cannot be reached.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -55,17 +56,17 @@ async fn worker(
     }
     let post = HttpPost::new(config.endpoint)?;
     let sqs = Sqs::from_env().await;
-    let Some(source) = open(&sqs, &config.queues.url, stop).await? else {
+    let Some(source) = open_queue(&sqs, &config.queues.url, stop).await? else {
         return Ok(None);
     };
-    let Some(dead_letters) = open(&sqs, &config.queues.dead_letter_url, stop).await? else {
+    let Some(dead_letters) = open_queue(&sqs, &config.queues.dead_letter_url, stop).await? else {
         return Ok(None);
     };
     check(&source, &dead_letters)?;
     let retention = Duration::from_secs(source.attributes().retention_s);
-    let ledger = store::Ledger::open(&config.worker.ledger, retention)
-        .await
-        .context("worker.ledger")?;
+    let Some(ledger) = open_ledger(&config.worker.ledger, retention, stop).await? else {
+        return Ok(None);
+    };
     info!(
         queue = source.url(),
         dead_letters = dead_letters.url(),
@@ -90,26 +91,51 @@ async fn worker(
     Ok(Some(Worker::new(settings, wiring)))
 }
 
-/// Opens a queue, waiting for SQS if it cannot be reached: that never ends a worker.
-async fn open(sqs: &Sqs, url: &str, stop: &CancellationToken) -> anyhow::Result<Option<Queue>> {
+async fn open_queue(
+    sqs: &Sqs,
+    url: &str,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Queue>> {
+    let open = async || Queue::open(sqs, url).await;
+    let opened = until_reachable("the queue", stop, open, QueueError::is_transient).await;
+    Ok(opened?)
+}
+
+async fn open_ledger(
+    spec: &LedgerSpec,
+    retention: Duration,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Ledger>> {
+    let open = async || Ledger::open(spec, retention).await;
+    let opened = until_reachable("the ledger", stop, open, LedgerError::is_transient).await;
+    opened.context("worker.ledger")
+}
+
+/// Opens something, waiting while it cannot be reached: that never ends a worker. None if it was told to stop.
+async fn until_reachable<T, E: std::fmt::Display>(
+    what: &str,
+    stop: &CancellationToken,
+    open: impl AsyncFn() -> Result<T, E>,
+    is_transient: impl Fn(&E) -> bool,
+) -> Result<Option<T>, E> {
     let mut backoff = FIRST_BACKOFF;
     loop {
         let opened = tokio::select! {
-            opened = Queue::open(sqs, url) => opened,
+            opened = open() => opened,
             () = stop.cancelled() => return Ok(None),
         };
         match opened {
-            Ok(queue) => return Ok(Some(queue)),
-            Err(why) if why.is_transient() => {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(why) if is_transient(&why) => {
                 if backoff == FIRST_BACKOFF {
-                    error!(error = %why, queue = url, "the queue cannot be opened; trying again until it can");
+                    error!(error = %why, "{what} cannot be opened; trying again until it can");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
                     () = stop.cancelled() => return Ok(None),
                 }
             }
-            Err(why) => return Err(why.into()),
+            Err(why) => return Err(why),
         }
     }
 }

@@ -81,6 +81,14 @@ pub fn queue_pair(source: &Source) -> Result<QueuePair, Invalid> {
     read(source, queue::pair)
 }
 
+/// Reads where the attempt ledger is, all that `ledger` uses.
+///
+/// # Errors
+/// Every problem with it.
+pub fn ledger(source: &Source) -> Result<store::LedgerSpec, Invalid> {
+    read(source, worker::ledger)
+}
+
 fn work_config(reader: &mut Reader<'_>) -> Option<WorkConfig> {
     let environment = callback::environment(reader);
     let queues = queue::pair(reader);

@@ -26,7 +26,7 @@ const LEDGER: &str = "worker.ledger";
 /// The settings of the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// Where attempts are remembered; its path is absolute.
+    /// Where attempts are remembered; the path of a file is absolute.
     pub ledger: LedgerSpec,
     /// The most POSTs at the same time.
     pub max_in_flight: usize,
@@ -89,9 +89,12 @@ fn fits(reader: &mut Reader<'_>, lease: Duration, timeout: Option<Duration>) -> 
     false
 }
 
-fn ledger(reader: &mut Reader<'_>) -> Option<LedgerSpec> {
-    let LedgerSpec::Sqlite(path) =
-        reader.or(LEDGER, LedgerSpec::Sqlite("hooklane.db".into()), any)?;
+pub(super) fn ledger(reader: &mut Reader<'_>) -> Option<LedgerSpec> {
+    let default = LedgerSpec::Sqlite("hooklane.db".into());
+    let path = match reader.or(LEDGER, default, any)? {
+        LedgerSpec::Sqlite(path) => path,
+        table @ LedgerSpec::DynamoDb(_) => return Some(table),
+    };
     // Absolute, so that SQLite can take it for nothing but a path (not for a URI, nor for ":memory:").
     match std::path::absolute(reader.source.resolve(&path)) {
         Ok(path) => Some(LedgerSpec::Sqlite(path)),

@@ -133,7 +133,7 @@ fn schedules_that_cannot_be() {
 fn workers_and_endpoints_that_cannot_be() {
     check(
         r#"
-        HOOKLANE_WORKER__LEDGER=dynamodb:attempts | worker.ledger | not supported yet by this version
+        HOOKLANE_WORKER__LEDGER=dynamodb:a/b | worker.ledger | 3 to 255 letters
         HOOKLANE_WORKER__LEDGER=attempts.db | worker.ledger | sqlite:PATH
         HOOKLANE_WORKER__LEDGER=sqlite: | worker.ledger | path of a file
         HOOKLANE_WORKER__MAX_IN_FLIGHT=0 | worker.max_in_flight | write 1 to 10000

@@ -374,6 +374,15 @@ fn the_ledger_lies_beside_the_configuration() {
 }
 
 #[test]
+fn a_table_is_named_as_it_is() {
+    let place = Place::with(GOOD);
+    let table = [("HOOKLANE_WORKER__LEDGER", "dynamodb:attempts")];
+    let config = place.work(&table).expect("valid");
+    let ledger = store::LedgerSpec::DynamoDb("attempts".to_owned());
+    assert_eq!(config.worker.ledger, ledger);
+}
+
+#[test]
 fn no_secret_is_shown_by_a_check_an_error_or_debug() {
     let text = GOOD.replace("/workn\"", "/workn?token=hunter2-token\"")
         + "\n[callback.non_production]\nurl = \"https://a:hunter2-b@c.example/\"\napi_key = \"hunter2-key\"\n";
