@@ -80,7 +80,7 @@ pub enum LedgerError {
         message: String,
     },
     /// No answer, a server error, or too many calls: it may pass without anybody changing anything.
-    #[error("the attempt ledger {ledger} cannot be reached: {message}")]
+    #[error("the attempt ledger {ledger} cannot be used now: {message}")]
     Unreachable {
         /// Where it is.
         ledger: String,
