@@ -1,18 +1,17 @@
-//! The attempt ledger on real files.
+//! What is particular to SQLite, on real files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use delivery::{Attempt, FailureKind, Record, RecordState};
 use event::Timestamp;
-use store::{Key, Ledger, LedgerError, LedgerSpec, MAX_EXPIRED, WriteError};
+use store::{Ledger, LedgerError, LedgerSpec, MAX_EXPIRED, WriteError};
 use tempfile::TempDir;
 
+use crate::{DAY, RETENTION, key, record, together};
+
 const NOW: Timestamp = Timestamp::from_millis(1_739_370_645_123);
-const DAY: Duration = Duration::from_secs(24 * 3600);
-const RETENTION: Duration = DAY.saturating_mul(4);
 
 fn directory() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -20,27 +19,6 @@ fn directory() -> TempDir {
 
 async fn open(path: impl Into<PathBuf>) -> Result<Ledger, LedgerError> {
     Ledger::open(&LedgerSpec::Sqlite(path.into()), RETENTION).await
-}
-
-fn key(message_id: &str) -> Key {
-    Key {
-        queue: "https://sqs.us-east-1.amazonaws.com/123456789012/events.fifo".to_owned(),
-        message_id: message_id.to_owned(),
-        group: Some("EventSetup_7".to_owned()),
-    }
-}
-
-fn record(attempts: u32) -> Record {
-    let refused = Err(delivery::Failure {
-        kind: FailureKind::Connect,
-        detail: "refused".to_owned(),
-    });
-    let attempt = |n| Attempt::new(0, n, NOW, Duration::from_millis(8), &refused);
-    Record {
-        attempts: (1..=attempts).map(attempt).collect(),
-        state: RecordState::Waiting { not_before: NOW },
-        receives: 1,
-    }
 }
 
 #[tokio::test]
@@ -59,67 +37,6 @@ async fn what_is_written_is_read_back_after_the_file_was_closed() {
     let seen = ledger.read(&key("m-1")).await.unwrap().unwrap();
     assert_eq!(seen, written);
     assert_eq!(seen.record, record(2));
-}
-
-#[tokio::test]
-async fn of_two_workers_that_read_the_same_only_the_first_writes() {
-    let directory = directory();
-    let path = directory.path().join("hooklane.db");
-    let (one, two) = (open(&path).await.unwrap(), open(&path).await.unwrap());
-
-    let first = one.write(&key("m-1"), None, &record(1), NOW).await.unwrap();
-    let lost = two.write(&key("m-1"), None, &record(1), NOW).await;
-    assert_eq!(lost, Err(WriteError::Lost));
-
-    let seen = two.read(&key("m-1")).await.unwrap().unwrap();
-    two.write(&key("m-1"), Some(&seen), &record(2), NOW)
-        .await
-        .unwrap();
-    let lost = one.write(&key("m-1"), Some(&first), &record(2), NOW).await;
-    assert_eq!(lost, Err(WriteError::Lost));
-
-    two.forget(&[key("m-1")]).await.unwrap();
-    let lost = one.write(&key("m-1"), Some(&seen), &record(3), NOW).await;
-    assert_eq!(
-        lost,
-        Err(WriteError::Lost),
-        "a forgotten record is not written over"
-    );
-    assert_eq!(one.read(&key("m-1")).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn records_are_told_apart_by_queue_and_message() {
-    let ledger = Ledger::in_memory(RETENTION).await.unwrap();
-    let elsewhere = Key {
-        queue: "https://sqs.us-east-1.amazonaws.com/123456789012/other.fifo".to_owned(),
-        ..key("m-1")
-    };
-    ledger
-        .write(&key("m-1"), None, &record(1), NOW)
-        .await
-        .unwrap();
-    ledger
-        .write(&elsewhere, None, &record(2), NOW)
-        .await
-        .unwrap();
-    ledger
-        .write(&key("m-2"), None, &record(3), NOW)
-        .await
-        .unwrap();
-    ledger
-        .forget(&[key("m-1"), key("never-there")])
-        .await
-        .unwrap();
-    assert_eq!(ledger.read(&key("m-1")).await.unwrap(), None);
-    assert_eq!(
-        ledger.read(&elsewhere).await.unwrap().unwrap().record,
-        record(2)
-    );
-    assert_eq!(
-        ledger.read(&key("m-2")).await.unwrap().unwrap().record,
-        record(3)
-    );
 }
 
 #[tokio::test]
@@ -145,10 +62,7 @@ async fn a_record_expires_a_day_after_its_message_and_not_before() {
 async fn one_call_expires_a_bounded_number_of_records() {
     let ledger = Ledger::in_memory(RETENTION).await.unwrap();
     for n in 0..=MAX_EXPIRED {
-        ledger
-            .write(&key(&n.to_string()), None, &record(1), NOW)
-            .await
-            .unwrap();
+        ledger.write(&key(n), None, &record(1), NOW).await.unwrap();
     }
     let later = NOW.plus(RETENTION + DAY * 2);
     assert_eq!(ledger.expire(later).await.unwrap(), MAX_EXPIRED);
@@ -191,9 +105,9 @@ async fn a_name_that_sqlite_would_take_for_something_else_is_a_file_name() {
 async fn processes_that_open_a_new_file_together_share_one_ledger() {
     let directory = directory();
     let path = directory.path().join("hooklane.db");
-    let opened = futures(8, |_| open(path.clone())).await;
+    let opened = together(8, |_| open(path.clone())).await;
     let ledgers: Vec<_> = opened.into_iter().map(|l| l.unwrap()).collect();
-    let written = futures(8, |n| {
+    let written = together(8, |n| {
         let ledger = ledgers[n].clone();
         async move { ledger.write(&key("m-1"), None, &record(1), NOW).await }
     });
@@ -208,31 +122,15 @@ async fn processes_that_open_a_new_file_together_share_one_ledger() {
     );
 }
 
-async fn futures<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
-    count: usize,
-    start: impl Fn(usize) -> F,
-) -> Vec<T> {
-    let tasks: Vec<_> = (0..count).map(|n| tokio::spawn(start(n))).collect();
-    let mut done = Vec::new();
-    for task in tasks {
-        done.push(task.await.unwrap());
-    }
-    done
-}
-
 #[tokio::test]
 async fn changes_that_wait_together_are_each_answered() {
     let directory = directory();
     let path = directory.path().join("hooklane.db");
     let ledger = open(&path).await.unwrap();
     // Twice each, so that one of two is lost; and more than are made together.
-    let written = futures(1_000, |n| {
+    let written = together(1_000, |n| {
         let ledger = ledger.clone();
-        async move {
-            ledger
-                .write(&key(&(n / 2).to_string()), None, &record(1), NOW)
-                .await
-        }
+        async move { ledger.write(&key(n / 2), None, &record(1), NOW).await }
     });
     let written = written.await;
     assert_eq!(written.iter().filter(|w| w.is_ok()).count(), 500);
@@ -243,13 +141,13 @@ async fn changes_that_wait_together_are_each_answered() {
             .count(),
         500
     );
-    let forgotten = futures(500, |n| {
+    let forgotten = together(500, |n| {
         let ledger = ledger.clone();
-        async move { ledger.forget(&[key(&n.to_string())]).await }
+        async move { ledger.forget(&[key(n)]).await }
     });
     assert!(forgotten.await.iter().all(Result::is_ok));
     for n in 0..500 {
-        assert_eq!(ledger.read(&key(&n.to_string())).await.unwrap(), None);
+        assert_eq!(ledger.read(&key(n)).await.unwrap(), None);
     }
 }
 
@@ -262,16 +160,12 @@ async fn a_change_that_cannot_be_made_fails_for_all_that_waited_with_it() {
     let refuse = "CREATE TRIGGER full BEFORE INSERT ON attempts WHEN NEW.message_id = '7'
                   BEGIN SELECT RAISE(ABORT, 'no room'); END";
     other.execute_batch(refuse).unwrap();
-    let written = futures(20, |n| {
+    let written = together(20, |n| {
         let ledger = ledger.clone();
-        async move {
-            ledger
-                .write(&key(&n.to_string()), None, &record(1), NOW)
-                .await
-        }
+        async move { ledger.write(&key(n), None, &record(1), NOW).await }
     });
     for (n, written) in written.await.into_iter().enumerate() {
-        let there = ledger.read(&key(&n.to_string())).await.unwrap();
+        let there = ledger.read(&key(n)).await.unwrap();
         assert_eq!(
             written.is_ok(),
             there.is_some(),
@@ -367,31 +261,6 @@ async fn a_damaged_file_is_named_with_what_to_do() {
     };
     assert!(matches!(error, LedgerError::Damaged { .. }), "{error:?}");
     assert!(error.to_string().contains("move it away"), "{error}");
-}
-
-#[tokio::test]
-async fn an_unreadable_record_is_named_and_the_others_are_read() {
-    let directory = directory();
-    let path = directory.path().join("hooklane.db");
-    let ledger = open(&path).await.unwrap();
-    ledger
-        .write(&key("m-1"), None, &record(1), NOW)
-        .await
-        .unwrap();
-    ledger
-        .write(&key("m-2"), None, &record(1), NOW)
-        .await
-        .unwrap();
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other
-        .execute(
-            "UPDATE attempts SET record = '{' WHERE message_id = 'm-1'",
-            [],
-        )
-        .unwrap();
-    let error = ledger.read(&key("m-1")).await.unwrap_err();
-    assert!(matches!(error, LedgerError::Record { ref message_id, .. } if message_id == "m-1"));
-    assert!(ledger.read(&key("m-2")).await.unwrap().is_some());
 }
 
 #[tokio::test]

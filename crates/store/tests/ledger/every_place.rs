@@ -1,0 +1,203 @@
+//! What holds wherever the ledger is kept.
+
+use store::{Key, LedgerError, WriteError};
+
+use crate::place::Place;
+use crate::{RETENTION, key, now, record, together, write};
+
+/// Each claim as a test of its own in each place.
+macro_rules! hold {
+    (in $($place:ident = $new:expr),+; $claims:tt) => {
+        $(hold!(@place $place, $new, $claims);)+
+    };
+    (@place $place:ident, $new:expr, { $($claim:ident)+ }) => {
+        mod $place {
+            use crate::place::Place;
+            $(
+                #[tokio::test]
+                async fn $claim() {
+                    super::$claim($new).await;
+                }
+            )+
+        }
+    };
+}
+
+hold! {
+    in memory = Place::memory(), file = Place::file(), table = Place::table().await;
+    {
+        what_one_worker_writes_another_reads
+        of_two_workers_that_read_the_same_only_the_first_writes
+        a_forgotten_record_is_not_written_over
+        records_are_told_apart_by_queue_and_message
+        of_workers_that_race_one_writes_each_version_and_none_is_lost
+        many_records_are_forgotten_at_once
+        a_record_stays_as_long_as_its_message_may
+        a_check_leaves_nothing_and_disturbs_nothing
+    }
+}
+
+// Nobody else can reach what is in memory.
+mod reachable {
+    use super::{a_ledger_that_was_taken_away_fails_every_call, an_unreadable_record_is_named};
+    hold! {
+        in file = Place::file(), table = Place::table().await;
+        {
+            an_unreadable_record_is_named
+            a_ledger_that_was_taken_away_fails_every_call
+        }
+    }
+}
+
+async fn what_one_worker_writes_another_reads(place: Place) {
+    let (one, two) = (place.ledger().await, place.ledger().await);
+    assert_eq!(one.read(&key("m")).await, Ok(None));
+    let written = write(&one, "m", None, 2).await.unwrap();
+    let seen = two.read(&key("m")).await.unwrap().unwrap();
+    assert_eq!(seen, written);
+    assert_eq!(seen.record, record(2));
+    let no_group = Key {
+        group: None,
+        ..key("standard")
+    };
+    let written = one.write(&no_group, None, &record(1), now()).await.unwrap();
+    assert_eq!(two.read(&no_group).await, Ok(Some(written)));
+}
+
+async fn of_two_workers_that_read_the_same_only_the_first_writes(place: Place) {
+    let (one, two) = (place.ledger().await, place.ledger().await);
+    let first = write(&one, "m", None, 1).await.unwrap();
+    let lost = write(&two, "m", None, 1).await;
+    assert_eq!(lost, Err(WriteError::Lost));
+
+    let seen = two.read(&key("m")).await.unwrap().unwrap();
+    let second = write(&two, "m", Some(&seen), 2).await;
+    let lost = write(&one, "m", Some(&first), 3).await;
+    assert_eq!(lost, Err(WriteError::Lost));
+    assert_eq!(one.read(&key("m")).await, Ok(second.ok()));
+}
+
+async fn a_forgotten_record_is_not_written_over(place: Place) {
+    let (one, two) = (place.ledger().await, place.ledger().await);
+    let seen = write(&one, "m", None, 1).await.unwrap();
+    two.forget(&[key("m")]).await.unwrap();
+    let lost = write(&one, "m", Some(&seen), 2).await;
+    assert_eq!(lost, Err(WriteError::Lost));
+    assert_eq!(one.read(&key("m")).await, Ok(None));
+}
+
+async fn records_are_told_apart_by_queue_and_message(place: Place) {
+    let ledger = place.ledger().await;
+    let elsewhere = Key {
+        queue: "https://sqs.us-east-1.amazonaws.com/123456789012/other.fifo".to_owned(),
+        ..key("m-1")
+    };
+    for (key, attempts) in [(key("m-1"), 1), (elsewhere.clone(), 2), (key("m-2"), 3)] {
+        let record = record(attempts);
+        ledger.write(&key, None, &record, now()).await.unwrap();
+    }
+    let gone = [key("m-1"), key("never-there")];
+    ledger.forget(&gone).await.unwrap();
+    assert_eq!(ledger.read(&key("m-1")).await, Ok(None));
+    let read = async |key| ledger.read(&key).await.unwrap().unwrap().record;
+    assert_eq!(read(elsewhere).await, record(2));
+    assert_eq!(read(key("m-2")).await, record(3));
+}
+
+/// Each write adds one attempt, so a lost write would be missing at the end.
+async fn of_workers_that_race_one_writes_each_version_and_none_is_lost(place: Place) {
+    const WORKERS: usize = 6;
+    const WRITES_EACH: usize = 5;
+    let mut ledgers = Vec::new();
+    for _ in 0..WORKERS {
+        ledgers.push(place.ledger().await);
+    }
+    let written = together(WORKERS, |n| {
+        let ledger = ledgers[n].clone();
+        async move {
+            let mut versions = Vec::new();
+            // In each round of everybody's tries one succeeds.
+            for _ in 0..WORKERS * WRITES_EACH * 2 {
+                let seen = ledger.read(&key("m")).await.unwrap();
+                let made = seen.as_ref().map_or(0, |seen| seen.record.attempts.len());
+                match write(&ledger, "m", seen.as_ref(), made as u32 + 1).await {
+                    Ok(written) => versions.push(written.version),
+                    Err(why) => assert_eq!(why, WriteError::Lost),
+                }
+                if versions.len() == WRITES_EACH {
+                    break;
+                }
+            }
+            versions
+        }
+    });
+    let mut versions: Vec<_> = written.await.into_iter().flatten().collect();
+    versions.sort_unstable();
+    let all: Vec<_> = (1..=(WORKERS * WRITES_EACH) as i64).collect();
+    assert_eq!(versions, all);
+    let last = ledgers[0].read(&key("m")).await.unwrap().unwrap();
+    assert_eq!(last.record.attempts.len(), WORKERS * WRITES_EACH);
+}
+
+async fn many_records_are_forgotten_at_once(place: Place) {
+    let ledger = place.ledger().await;
+    let written = together(60, |n| {
+        let ledger = ledger.clone();
+        async move { write(&ledger, n, None, 1).await }
+    });
+    assert!(written.await.iter().all(Result::is_ok));
+    // One stays, some were never there, and all are named twice.
+    let keys: Vec<_> = (1..70).flat_map(|n| [key(n), key(n)]).collect();
+    ledger.forget(&keys).await.unwrap();
+    for n in 0..60 {
+        let is_there = ledger.read(&key(n)).await.unwrap().is_some();
+        assert_eq!(is_there, n == 0, "{n}");
+    }
+    ledger.forget(&[]).await.unwrap();
+}
+
+async fn a_record_stays_as_long_as_its_message_may(place: Place) {
+    let ledger = place.ledger().await;
+    let written = write(&ledger, "m", None, 1).await;
+    assert_eq!(ledger.expire(now().plus(RETENTION)).await, Ok(0));
+    assert_eq!(ledger.read(&key("m")).await, Ok(written.ok()));
+}
+
+async fn a_check_leaves_nothing_and_disturbs_nothing(place: Place) {
+    let (one, two) = (place.ledger().await, place.ledger().await);
+    let written = write(&one, "m", None, 1).await;
+    let checks = together(4, |n| {
+        let ledger = [&one, &two][n % 2].clone();
+        async move { ledger.check().await }
+    });
+    assert!(checks.await.iter().all(Result::is_ok));
+    assert_eq!(two.read(&key("m")).await, Ok(written.ok()));
+    if let Place::Table(name) = &place {
+        let scan = crate::place::client().scan().table_name(name).send().await;
+        assert_eq!(scan.unwrap().count, 1);
+    }
+}
+
+async fn an_unreadable_record_is_named(place: Place) {
+    let ledger = place.ledger().await;
+    for id in ["m-1", "m-2"] {
+        let written = write(&ledger, id, None, 1).await;
+        written.unwrap();
+    }
+    place.spoil(&key("m-1")).await;
+    let error = ledger.read(&key("m-1")).await.unwrap_err();
+    let named = matches!(&error, LedgerError::Record { message_id, .. } if message_id == "m-1");
+    assert!(named, "{error:?}");
+    assert!(ledger.read(&key("m-2")).await.unwrap().is_some());
+}
+
+async fn a_ledger_that_was_taken_away_fails_every_call(place: Place) {
+    let ledger = place.ledger().await;
+    let seen = write(&ledger, "m", None, 1).await;
+    place.remove().await;
+    assert!(ledger.read(&key("m")).await.is_err());
+    let written = write(&ledger, "m", seen.as_ref().ok(), 2);
+    assert!(matches!(written.await, Err(WriteError::Ledger(_))));
+    assert!(ledger.forget(&[key("m")]).await.is_err());
+    assert!(ledger.check().await.is_err());
+}
