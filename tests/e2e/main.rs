@@ -7,7 +7,10 @@
 mod bad_input;
 mod callbacks;
 mod dead_letters;
+#[path = "../emulator/mod.rs"]
+mod emulator;
 mod failing;
+mod ledger;
 mod logs;
 mod main_job;
 mod outage;

@@ -9,9 +9,9 @@ use crate::receiver::{Receiver, accept};
 use crate::support::address;
 use crate::world::{World, callback, done};
 
-/// The way to the local queue, which can be cut.
-struct Line {
-    url: String,
+/// The way to a service, which can be cut.
+pub(crate) struct Line {
+    pub(crate) url: String,
     connections: Arc<Mutex<Connections>>,
 }
 
@@ -23,7 +23,7 @@ struct Connections {
 
 impl Line {
     /// A line that is cut at first.
-    fn to(target: SocketAddr) -> Self {
+    pub(crate) fn to(target: SocketAddr) -> Self {
         let connections = Arc::<Mutex<Connections>>::default();
         let shared = connections.clone();
         let carrying = accept(move |client| carry(&shared, target, &client));
@@ -33,7 +33,7 @@ impl Line {
         }
     }
 
-    fn mend(&self) {
+    pub(crate) fn mend(&self) {
         lock(&self.connections).up = true;
     }
 
