@@ -39,6 +39,11 @@ impl DynamoDb {
                 ledger,
                 message: format!("{action}: {message}"),
             },
+            // The endpoint of another service, such as a local queue.
+            ("UnknownOperationException", _) => self.unusable(format!(
+                "{action} is answered by something else than DynamoDB: set AWS_ENDPOINT_URL_DYNAMODB, which \
+                 counts before AWS_ENDPOINT_URL"
+            )),
             ("ProvisionedThroughputExceededException", _) | (_, Some(Fault::Throttled)) => {
                 self.unreachable(format!("{action} is throttled by DynamoDB ({short})"))
             }
@@ -87,6 +92,11 @@ mod tests {
                 "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded",
                 true,
                 "throttled",
+            ),
+            (
+                "UnknownOperationException",
+                false,
+                "AWS_ENDPOINT_URL_DYNAMODB",
             ),
             ("Odd", false, "rejected"),
         ] {
