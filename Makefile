@@ -1,6 +1,6 @@
 # The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too.
 
-.PHONY: demo test sim emulator lint format docs check conformance bench
+.PHONY: demo test sim emulator chaos lint format docs check conformance bench
 
 # The main job on this machine, in one process: see README.md.
 demo:
@@ -19,6 +19,10 @@ sim:
 # Installs the emulator of AWS that some tests run, in target/tools, if it is not there.
 emulator:
 	scripts/ministack install
+
+# Crashes for real, in under five minutes; CHAOS_SEED=n repeats a plan. A short run of it is part of the tests.
+chaos:
+	CHAOS=full cargo test --package hooklane --test chaos -- --nocapture --test-threads 1
 
 # An SQS probe against local-sqs, not part of CI: make conformance PROBE=path/to/probe.py (needs boto3).
 conformance:

@@ -167,6 +167,7 @@ impl World {
             .receive_message()
             .queue_url(&self.dead_letter_url)
             .max_number_of_messages(10)
+            .wait_time_seconds(1)
             .message_attribute_names("All")
             .message_system_attribute_names(aws_sdk_sqs::types::MessageSystemAttributeName::All);
         self.wait(request.send())
