@@ -45,7 +45,11 @@ fn calls_per_event(groups: usize, events_per_group: usize) -> f64 {
 
 #[test]
 fn ten_events_of_many_groups_cost_a_real_worker_at_most_three_receives_and_deletes() {
-    let events_per_group = if std::env::var_os("CHAOS").is_some() { 50 } else { 5 };
+    let events_per_group = if std::env::var_os("CHAOS").is_some() {
+        50
+    } else {
+        5
+    };
     let per_event = calls_per_event(200, events_per_group);
     assert!(per_event <= 0.3, "{per_event:.3} calls per event");
 }

@@ -92,7 +92,9 @@ pub(crate) struct Story<'a> {
     pub(crate) sent: &'a Sent,
     /// In the order of arrival.
     pub(crate) requests: Vec<&'a Request>,
+    /// Its messages in the internal queue.
     pub(crate) letters: Vec<&'a Letter>,
+    /// When it was recorded as exhausted.
     pub(crate) dead_at: Option<Duration>,
 }
 
@@ -107,7 +109,7 @@ impl Request {
         self.ended.is_some_and(|(_, ending)| ending.is_success())
     }
 
-    /// When it ended; one that did not end in time ended with the run.
+    /// When it ended; never, if the receiver still had it at the end.
     pub(crate) fn ended_at(&self) -> Duration {
         self.ended.map_or(Duration::MAX, |(at, _)| at)
     }
@@ -125,31 +127,27 @@ impl History {
     pub(crate) fn stories(&self) -> Vec<Story<'_>> {
         let mut requests: HashMap<&str, Vec<&Request>> = HashMap::new();
         for request in &self.requests {
-            requests.entry(&request.webhook_id).or_default().push(request);
+            requests
+                .entry(&request.webhook_id)
+                .or_default()
+                .push(request);
         }
         let mut letters: HashMap<&str, Vec<&Letter>> = HashMap::new();
         for letter in &self.letters {
             letters.entry(&letter.id).or_default().push(letter);
         }
-        let story = |sent: &'_ Sent| {
-            let letters = letters.remove(sent.id.as_str()).unwrap_or_default();
-            let dead = letters.iter().filter_map(|letter| letter.record.as_ref());
-            let dead_at = dead.map(|record| self.began.since(record.dead_at)).min();
-            (letters, dead_at)
-        };
-        let mut story = story;
-        self.events
-            .iter()
-            .map(|sent| {
-                let (letters, dead_at) = story(sent);
-                Story {
-                    sent,
-                    requests: requests.remove(sent.id.as_str()).unwrap_or_default(),
-                    letters,
-                    dead_at,
-                }
-            })
-            .collect()
+        let stories = self.events.iter().map(|sent| {
+            let id = sent.id.as_str();
+            let letters = letters.remove(id).unwrap_or_default();
+            let records = letters.iter().filter_map(|letter| letter.record.as_ref());
+            Story {
+                sent,
+                dead_at: records.map(|r| self.began.since(r.dead_at)).min(),
+                requests: requests.remove(id).unwrap_or_default(),
+                letters,
+            }
+        });
+        stories.collect()
     }
 
     /// When the process was killed, if it was.

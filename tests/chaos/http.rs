@@ -66,8 +66,8 @@ impl Message {
     }
 }
 
-/// Waits until the other side has closed the connection, or breaks the silence that is its turn to keep.
+/// Waits until the other side, which waits for an answer, has closed the connection.
 pub(crate) async fn gone(connection: &mut (impl AsyncBufRead + Unpin)) {
-    // Whatever comes, what the other side waited for is not wanted any more.
+    // Anything but the end would be a second request before the first is answered, which no client here sends.
     let _ = connection.fill_buf().await;
 }

@@ -29,6 +29,11 @@ impl Began {
         self.at.elapsed()
     }
 
+    /// What a worker writes down of a moment.
+    pub(crate) fn at(self, since: Duration) -> Timestamp {
+        self.on_the_wall.plus(since)
+    }
+
     /// A moment that a worker wrote down, in whole milliseconds.
     pub(crate) fn since(self, at: Timestamp) -> Duration {
         self.on_the_wall.until(at)

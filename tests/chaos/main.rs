@@ -37,5 +37,9 @@ fn nothing_is_lost_and_nothing_overtakes_while_workers_are_killed() {
     let verdicts = checks::all(&run.history);
     println!("{}", table::table(&plan, &run, &verdicts));
     let violations = table::violations(&run, &verdicts);
-    assert!(violations.is_empty(), "CHAOS_SEED={}\n{violations}", plan.seed);
+    assert!(
+        violations.is_empty(),
+        "CHAOS_SEED={}\n{violations}",
+        plan.seed
+    );
 }

@@ -236,7 +236,11 @@ impl End<'_> {
     }
 
     /// None if that was the last request of the connection.
-    async fn answer(&mut self, answer: Answer, connection: &mut BufReader<TcpStream>) -> Option<()> {
+    async fn answer(
+        &mut self,
+        answer: Answer,
+        connection: &mut BufReader<TcpStream>,
+    ) -> Option<()> {
         match answer {
             Answer::Status(after, status) => {
                 tokio::select! {

@@ -78,13 +78,9 @@ pub(crate) fn run(plan: &Plan) -> Run {
             Act::SqsUp => proxy.set_up(true),
         }
     }
-    eprintln!("acts over {:?}", began.elapsed());
     let events = producer.end();
-    eprintln!("sent {:?}", began.elapsed());
     let left = emptied(&world);
-    eprintln!("emptied {:?}", began.elapsed());
     let lives = workers.end();
-    eprintln!("ended {:?}", began.elapsed());
     let (requests, receiver_down) = receiver.seen();
 
     world.home.set("AWS_ENDPOINT_URL", &world.endpoint.clone());

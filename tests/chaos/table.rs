@@ -18,7 +18,10 @@ const TRACED: usize = 5;
 pub(crate) fn table(plan: &Plan, run: &Run, verdicts: &[Verdict]) -> String {
     let history = &run.history;
     let stories = history.stories();
-    let killed = history.lives.iter().filter(|l| matches!(l.end, End::Killed(_)));
+    let killed = history
+        .lives
+        .iter()
+        .filter(|l| matches!(l.end, End::Killed(_)));
     let killed = killed.count();
     let accepted = stories.iter().filter(|s| s.first_delivery().is_some());
     let repeated: usize = stories.iter().map(|story| duplicates(story).count()).sum();
@@ -36,7 +39,10 @@ pub(crate) fn table(plan: &Plan, run: &Run, verdicts: &[Verdict]) -> String {
         ("requests", history.requests.len().to_string()),
         ("duplicates seen", repeated.to_string()),
         ("calls to SQS", run.calls.to_string()),
-        ("longest stand-still", format!("{:.1} s, {group}", longest.as_secs_f64())),
+        (
+            "longest stand-still",
+            format!("{:.1} s, {group}", longest.as_secs_f64()),
+        ),
         ("duration", format!("{:.1} s", run.took.as_secs_f64())),
     ];
     let mut table = String::new();
@@ -45,7 +51,12 @@ pub(crate) fn table(plan: &Plan, run: &Run, verdicts: &[Verdict]) -> String {
     }
     let _ = writeln!(table, "  violations");
     for verdict in verdicts {
-        let _ = writeln!(table, "    {:32} {}", verdict.promise, verdict.violations.len());
+        let _ = writeln!(
+            table,
+            "    {:32} {}",
+            verdict.promise,
+            verdict.violations.len()
+        );
     }
     table
 }
@@ -74,7 +85,11 @@ fn longest_stand_still(history: &History) -> (Duration, String) {
 pub(crate) fn violations(run: &Run, verdicts: &[Verdict]) -> String {
     let mut text = String::new();
     let mut events = Vec::new();
-    for Verdict { promise, violations } in verdicts.iter().filter(|v| !v.violations.is_empty()) {
+    for Verdict {
+        promise,
+        violations,
+    } in verdicts.iter().filter(|v| !v.violations.is_empty())
+    {
         let _ = writeln!(text, "{promise}: {} violations", violations.len());
         for violation in violations.iter().take(PRINTED) {
             let event = violation.event.as_deref().unwrap_or_default();

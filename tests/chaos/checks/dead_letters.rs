@@ -36,8 +36,8 @@ fn made(observed: &Observed<'_>, attempt: &Attempt) -> Span {
 
 fn was_made(observed: &Observed<'_>, story: &Story<'_>, attempt: &Attempt) -> bool {
     let was_seen = story.requests.iter().any(|r| is(observed, r, attempt));
-    let in_vain = attempt.error.is_some()
-        && observed.history.receiver_was_down(made(observed, attempt));
+    let in_vain =
+        attempt.error.is_some() && observed.history.receiver_was_down(made(observed, attempt));
     was_seen || in_vain
 }
 
@@ -59,7 +59,10 @@ fn told(observed: &Observed<'_>, attempt: &Attempt) -> String {
         (Some(status), _) => status.to_string(),
         (None, error) => error.map_or("nothing", |error| error.as_str()).to_owned(),
     };
-    format!("attempt {} at {at} ({end}) is recorded, but the receiver saw none", attempt.n)
+    format!(
+        "attempt {} at {at} ({end}) is recorded, but the receiver saw none",
+        attempt.n
+    )
 }
 
 /// What follows an attempt before it is written down: the second one of its visit, and the write.
@@ -80,9 +83,16 @@ pub(super) fn unrecorded(observed: &Observed<'_>) -> Vec<Violation> {
             let visit = Span::new(request.arrived, until);
             let excused = died_in(observed.history, request.life, visit)
                 || observed.history.sqs_was_down(visit);
-            if !excused && !recorded.iter().any(|attempt| is(observed, request, attempt)) {
+            if !excused
+                && !recorded
+                    .iter()
+                    .any(|attempt| is(observed, request, attempt))
+            {
                 let (n, at) = (request.attempt, shown(request.arrived));
-                let what = format!("attempt {n} at {at} is not on its record, and worker {} was well", request.life);
+                let what = format!(
+                    "attempt {n} at {at} is not on its record, and worker {} was well",
+                    request.life
+                );
                 violations.push(Violation::of(story, what));
             }
         }
@@ -101,7 +111,10 @@ pub(super) fn attempted(observed: &Observed<'_>) -> Vec<Violation> {
         .map(|(story, record)| {
             let numbers: Vec<_> = record.attempts.iter().map(|attempt| attempt.n).collect();
             let reason = record.reason.as_str();
-            Violation::of(story, format!("dead of {reason} with the attempts {numbers:?}"))
+            Violation::of(
+                story,
+                format!("dead of {reason} with the attempts {numbers:?}"),
+            )
         })
         .collect()
 }

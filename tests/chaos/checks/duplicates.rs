@@ -4,7 +4,9 @@ use super::{Observed, Violation, may_come_again, shown};
 use crate::history::{Request, Story};
 
 /// The requests that came although one of their event was accepted before, each with the newest that was.
-pub(crate) fn duplicates<'a>(story: &'a Story<'_>) -> impl Iterator<Item = (&'a Request, &'a Request)> {
+pub(crate) fn duplicates<'a>(
+    story: &'a Story<'_>,
+) -> impl Iterator<Item = (&'a Request, &'a Request)> {
     let requests = story.requests.iter().enumerate();
     requests.filter_map(|(place, request)| {
         let earlier = story.requests[..place].iter().rev();

@@ -55,7 +55,10 @@ const CHECKS: [(&str, Check); 15] = [
     ("only crashes hide a POST", dead_letters::unrecorded),
     ("none dead without its attempts", dead_letters::attempted),
     ("silence after exhaustion", dead_letters::silence),
-    ("duplicates only after a crash", duplicates::only_after_a_crash),
+    (
+        "duplicates only after a crash",
+        duplicates::only_after_a_crash,
+    ),
     ("one event, one identity", duplicates::one_identity),
 ];
 
@@ -94,11 +97,11 @@ impl Violation {
     }
 }
 
-/// How long after an answer the delete of the message is confirmed, at the very most: 200 ms of waiting for company and a call,
-/// on a machine that is busy.
+/// How long after an answer the delete of the message is confirmed, at the very most: 200 ms of waiting for company
+/// and a call, on a machine that is busy.
 const DELETED_WITHIN: Duration = Duration::from_secs(1);
 
-/// Whether an accepted request may come again: its worker was killed before SQS had the delete, or SQS refused it then.
+/// Whether an accepted event may come again: its worker was killed before SQS had the delete, or SQS refused it then.
 fn may_come_again(history: &History, accepted: &Request) -> bool {
     let deleting = Span::new(
         accepted.arrived,

@@ -41,7 +41,10 @@ pub(super) fn nobody_goes_ahead(observed: &Observed<'_>) -> Vec<Violation> {
             let at = shown(first.arrived);
             violations.push(Violation::of(
                 story,
-                format!("POSTed at {at}, {} ahead of it was done: {done}", ahead.sent.id),
+                format!(
+                    "POSTed at {at}, {} ahead of it was done: {done}",
+                    ahead.sent.id
+                ),
             ));
         }
     }
@@ -58,7 +61,8 @@ pub(super) fn one_at_a_time(observed: &Observed<'_>) -> Vec<Violation> {
     let mut before: HashMap<&str, &Request> = HashMap::new();
     for request in &observed.history.requests {
         let other = before.insert(&request.group, request);
-        if let Some(other) = other.filter(|other| request.arrived + slack(other) < other.ended_at()) {
+        if let Some(other) = other.filter(|other| request.arrived + slack(other) < other.ended_at())
+        {
             violations.push(Violation {
                 event: Some(request.webhook_id.clone()),
                 what: format!(

@@ -29,7 +29,11 @@ pub(super) fn nothing_vanishes(observed: &Observed<'_>) -> Vec<Violation> {
 }
 
 fn never_sent<'a>(observed: &'a Observed<'_>) -> impl Iterator<Item = Violation> + 'a {
-    let sent: HashSet<&str> = observed.stories.iter().map(|s| s.sent.id.as_str()).collect();
+    let sent: HashSet<&str> = observed
+        .stories
+        .iter()
+        .map(|s| s.sent.id.as_str())
+        .collect();
     let came = observed.history.requests.iter().map(|r| &r.webhook_id);
     let lies = observed.history.letters.iter().map(|letter| &letter.id);
     came.chain(lies)
@@ -42,7 +46,10 @@ fn never_sent<'a>(observed: &'a Observed<'_>) -> impl Iterator<Item = Violation>
 /// anybody else could know that it was.
 pub(super) fn one_copy(observed: &Observed<'_>) -> Vec<Violation> {
     let fault = |story: &Story<'_>| match (story.first_delivery(), story.letters.len()) {
-        (_, 2..) => Some(format!("{} copies in the internal queue", story.letters.len())),
+        (_, 2..) => Some(format!(
+            "{} copies in the internal queue",
+            story.letters.len()
+        )),
         (Some(accepted), 1) if !may_come_again(observed.history, accepted) => {
             Some("accepted, and in the internal queue as well".to_owned())
         }

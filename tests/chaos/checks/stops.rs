@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Violation, shown};
 use crate::history::{End, History};
 
-/// A poll in flight returns within half a lease (6 s), the attempts in hand within their timeout (2 s), settling within 2 s;
-/// and the machine is busy.
+/// A poll in flight returns within half a lease (6 s), the attempt in hand within its timeout (2 s), settling takes
+/// at most 2 s; and the machine is busy.
 const IN_TIME: Duration = Duration::from_secs(14);
 
 /// SIGTERM ends a worker with exit code 0, in time.
