@@ -10,6 +10,8 @@ use crate::journal::{Began, Span};
 /// Everything observed of a run.
 pub(crate) struct History {
     pub(crate) began: Began,
+    /// The wait before attempt 3.
+    pub(crate) wait: Duration,
     /// In the order of sending.
     pub(crate) events: Vec<Sent>,
     /// In the order of arrival.

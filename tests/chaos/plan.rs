@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How much happens.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) name: &'static str,
     pub(crate) groups: usize,
@@ -12,6 +12,8 @@ pub(crate) struct Size {
     pub(crate) stops: usize,
     pub(crate) restarts: usize,
     pub(crate) outages: usize,
+    /// The wait before attempt 3.
+    pub(crate) wait: Duration,
     /// All of it happens within this time; then comes peace, until every event is somewhere.
     pub(crate) trouble: Duration,
 }
@@ -26,6 +28,7 @@ impl Size {
         stops: 3,
         restarts: 1,
         outages: 1,
+        wait: Duration::from_secs(2),
         trouble: Duration::from_secs(8),
     };
 
@@ -33,12 +36,14 @@ impl Size {
     const FULL: Self = Self {
         name: "the full run",
         groups: 50,
-        events: 8_000,
+        events: 6_000,
         kills: 200,
         stops: 50,
         restarts: 10,
         outages: 8,
-        trouble: Duration::from_secs(200),
+        // Longer than a lease: after a crash it is the ledger alone that keeps it.
+        wait: Duration::from_secs(13),
+        trouble: Duration::from_secs(180),
     };
 
     /// What `CHAOS` asks for.
@@ -48,6 +53,10 @@ impl Size {
             Ok(other) => panic!("CHAOS={other}: only full is known"),
             Err(_) => Self::SHORT,
         }
+    }
+
+    pub(crate) fn is_full(self) -> bool {
+        self == Self::FULL
     }
 }
 
@@ -170,8 +179,8 @@ fn part(dice: &mut Dice) -> Part {
         1 => Part::Stalls,
         2..4 => Part::Resets,
         4..6 => Part::Breaks,
-        6..10 => Part::Recovers(1 + dice.below(3)),
-        10..20 => Part::Accepts(dice.millis(200, 600)),
+        6..9 => Part::Recovers(1 + dice.below(3)),
+        9..20 => Part::Accepts(dice.millis(200, 600)),
         _ => Part::Accepts(dice.millis(0, 150)),
     }
 }

@@ -18,9 +18,6 @@ use crate::support::{Service, address};
 use crate::workers::Workers;
 use crate::world::{World, done, event, only};
 
-/// The wait before attempt 3.
-pub(crate) const WAIT: Duration = Duration::from_secs(2);
-
 /// How long an attempt may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -41,10 +38,10 @@ pub(crate) struct Run {
 }
 
 /// A world whose workers reach SQS through a proxy.
-pub(crate) fn world(began: Began) -> (World, Proxy) {
+pub(crate) fn world(began: Began, wait: Duration) -> (World, Proxy) {
     let mut world = World::fifo();
-    world.delays(&["0s", &format!("{}s", WAIT.as_secs()), "0s"]);
     let seconds = |duration: Duration| format!("{}s", duration.as_secs());
+    world.delays(&["0s", &seconds(wait), "0s"]);
     world
         .home
         .set("HOOKLANE_RETRY__TIMEOUT", &seconds(TIMEOUT))
@@ -58,7 +55,7 @@ pub(crate) fn world(began: Began) -> (World, Proxy) {
 /// Carries the plan out; ends when every event is somewhere, or after a bounded time.
 pub(crate) fn run(plan: &Plan) -> Run {
     let began = Began::now();
-    let (mut world, proxy) = world(began);
+    let (mut world, proxy) = world(began, plan.size.wait);
     let receiver = Receiver::start(began, script(&plan.events));
     let mut producer = Producer::start(&world, began, plan.size.events);
     world.home.set("AWS_ENDPOINT_URL", &proxy.url);
@@ -87,6 +84,7 @@ pub(crate) fn run(plan: &Plan) -> Run {
     let listed = world.dead_letters();
     let history = History {
         began,
+        wait: plan.size.wait,
         events,
         requests,
         lives,

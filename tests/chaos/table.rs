@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::checks::{Verdict, duplicates};
 use crate::history::{End, History, by_group};
-use crate::plan::Plan;
+use crate::plan::{Plan, WORKERS};
 use crate::run::Run;
 
 /// Violations of one check that are printed before they are counted only.
@@ -31,7 +31,13 @@ pub(crate) fn table(plan: &Plan, run: &Run, verdicts: &[Verdict]) -> String {
         ("events", history.events.len().to_string()),
         ("groups", by_group(&stories).len().to_string()),
         ("SIGKILL", killed.to_string()),
-        ("SIGTERM", (history.lives.len() - killed).to_string()),
+        (
+            "SIGTERM",
+            format!(
+                "{}, and {WORKERS} at the end",
+                history.lives.len() - killed - WORKERS
+            ),
+        ),
         ("receiver restarts", history.receiver_down.len().to_string()),
         ("windows of 503", history.sqs_down.len().to_string()),
         ("accepted", accepted.count().to_string()),

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Observed, ROUNDING, Violation, shown};
 use crate::history::Request;
 use crate::journal::Span;
-use crate::run::WAIT;
 
 /// Attempts of the schedule.
 const ATTEMPTS: u32 = 4;
@@ -57,6 +56,7 @@ pub(super) fn counted_as_made(observed: &Observed<'_>) -> Vec<Violation> {
 /// Between attempts 2 and 3 lies the wait: by what the receiver saw, and by what is recorded.
 pub(super) fn waits(observed: &Observed<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
+    let wait = observed.history.wait;
     for story in observed.stories {
         for (place, request) in story.requests.iter().enumerate() {
             if request.attempt != AFTER_THE_WAIT {
@@ -65,7 +65,7 @@ pub(super) fn waits(observed: &Observed<'_>) -> Vec<Violation> {
             let failed = story.requests[..place].iter();
             let failed = failed.rev().find(|r| r.attempt == AFTER_THE_WAIT - 1);
             let waited = failed.map(|failed| request.arrived.saturating_sub(failed_at(failed)));
-            if let Some(waited) = waited.filter(|waited| *waited + ROUNDING < WAIT) {
+            if let Some(waited) = waited.filter(|waited| *waited + ROUNDING < wait) {
                 let what = format!("{} before attempt 3, by the receiver", shown(waited));
                 violations.push(Violation::of(story, what));
             }
@@ -76,7 +76,7 @@ pub(super) fn waits(observed: &Observed<'_>) -> Vec<Violation> {
             if let (Some(second), Some(third)) = (second, third) {
                 let over = second.at.plus(Duration::from_millis(second.duration_ms));
                 let waited = over.until(third.at);
-                if waited + ROUNDING < WAIT {
+                if waited + ROUNDING < wait {
                     let what = format!("{} before attempt 3, by its record", shown(waited));
                     violations.push(Violation::of(story, what));
                 }

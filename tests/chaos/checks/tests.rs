@@ -86,6 +86,7 @@ fn good() -> History {
     };
     History {
         began,
+        wait: millis(2_000),
         events: ["a1", "b1", "a2", "b2", "a3"].map(sent).to_vec(),
         requests: vec![
             request("a1", 1, 0, 100, 200),
