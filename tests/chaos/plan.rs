@@ -14,6 +14,8 @@ pub(crate) struct Size {
     pub(crate) outages: usize,
     /// The wait before attempt 3.
     pub(crate) wait: Duration,
+    /// One event of so many fails twice or more: its group waits, and must be done in the end.
+    pub(crate) waits_every: usize,
     /// All of it happens within this time; then comes peace, until every event is somewhere.
     pub(crate) trouble: Duration,
 }
@@ -29,7 +31,8 @@ impl Size {
         restarts: 1,
         outages: 1,
         wait: Duration::from_secs(2),
-        trouble: Duration::from_secs(8),
+        waits_every: 25,
+        trouble: Duration::from_secs(6),
     };
 
     /// `make chaos`.
@@ -43,6 +46,7 @@ impl Size {
         outages: 8,
         // Longer than a lease: after a crash it is the ledger alone that keeps it.
         wait: Duration::from_secs(13),
+        waits_every: 50,
         trouble: Duration::from_secs(180),
     };
 
@@ -133,7 +137,10 @@ impl Plan {
             events.push(Planned {
                 id: format!("{setup:02}-{:03}", places[setup]),
                 setup,
-                part: part(&mut dice),
+                part: match (places[setup] + setup) % size.waits_every {
+                    0 => waiting_part(&mut dice),
+                    _ => part(&mut dice),
+                },
             });
         }
         for n in 0..size.kills {
@@ -173,14 +180,21 @@ fn sends(dice: &mut Dice, size: Size) -> Vec<(Duration, usize)> {
     sends
 }
 
+/// Fails twice at least, so that its group waits.
+fn waiting_part(dice: &mut Dice) -> Part {
+    match dice.below(2) {
+        0 => Part::Fails,
+        _ => Part::Recovers(2 + dice.below(2)),
+    }
+}
+
 fn part(dice: &mut Dice) -> Part {
     match dice.below(100) {
-        0 => Part::Fails,
-        1 => Part::Stalls,
-        2..4 => Part::Resets,
-        4..6 => Part::Breaks,
-        6..9 => Part::Recovers(1 + dice.below(3)),
-        9..20 => Part::Accepts(dice.millis(200, 600)),
+        0 => Part::Stalls,
+        1..3 => Part::Resets,
+        3..5 => Part::Breaks,
+        5..8 => Part::Recovers(1),
+        8..20 => Part::Accepts(dice.millis(200, 600)),
         _ => Part::Accepts(dice.millis(0, 150)),
     }
 }

@@ -37,25 +37,29 @@ pub(crate) struct Run {
     pub(crate) took: Duration,
 }
 
-/// A world whose workers reach SQS through a proxy.
-pub(crate) fn world(began: Began, wait: Duration) -> (World, Proxy) {
-    let mut world = World::fifo();
-    let seconds = |duration: Duration| format!("{}s", duration.as_secs());
-    world.delays(&["0s", &seconds(wait), "0s"]);
-    world
-        .home
-        .set("HOOKLANE_RETRY__TIMEOUT", &seconds(TIMEOUT))
-        .set("HOOKLANE_WORKER__VISIBILITY_TIMEOUT", &seconds(LEASE));
+/// A world whose workers can reach SQS through a proxy.
+pub(crate) fn world(began: Began) -> (World, Proxy) {
+    let world = World::fifo();
     // The URL of each worker names its life.
     world.configure("[callback.production]\nshared_secret = \"env:WORKN_SECRET\"\n");
     let proxy = Proxy::start(began, address(&world.endpoint));
     (world, proxy)
 }
 
+fn hurry(world: &mut World, wait: Duration) {
+    let seconds = |duration: Duration| format!("{}s", duration.as_secs());
+    world.delays(&["0s", &seconds(wait), "0s"]);
+    world
+        .home
+        .set("HOOKLANE_RETRY__TIMEOUT", &seconds(TIMEOUT))
+        .set("HOOKLANE_WORKER__VISIBILITY_TIMEOUT", &seconds(LEASE));
+}
+
 /// Carries the plan out; ends when every event is somewhere, or after a bounded time.
 pub(crate) fn run(plan: &Plan) -> Run {
     let began = Began::now();
-    let (mut world, proxy) = world(began, plan.size.wait);
+    let (mut world, proxy) = world(began);
+    hurry(&mut world, plan.size.wait);
     let receiver = Receiver::start(began, script(&plan.events));
     let mut producer = Producer::start(&world, began, plan.size.events);
     world.home.set("AWS_ENDPOINT_URL", &proxy.url);
@@ -160,7 +164,7 @@ impl Producer {
 }
 
 /// Waits until the source queue holds nothing, and gives what it holds if that takes too long.
-fn emptied(world: &World) -> u64 {
+pub(crate) fn emptied(world: &World) -> u64 {
     let patience = std::time::Instant::now() + PATIENCE;
     loop {
         let left = held(world);
