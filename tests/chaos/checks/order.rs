@@ -36,7 +36,7 @@ pub(super) fn nobody_goes_ahead(observed: &Observed<'_>) -> Vec<Violation> {
             continue;
         };
         let done = ahead.done_at();
-        if done.is_none_or(|done| first.arrived < done) {
+        if done.is_none_or(|done| first.arrived + ROUNDING < done) {
             let done = done.map_or("never".to_owned(), shown);
             let at = shown(first.arrived);
             violations.push(Violation::of(
