@@ -12,7 +12,7 @@ use store::Key;
 use crate::breakage::Breakage;
 use crate::held::{Held, Lease, LeaseLost};
 use crate::post::Post;
-use crate::settler::{Accepted, Deletion, Settler};
+use crate::settler::{Deletion, Ended, Settler};
 use crate::shared::Shared;
 
 /// Why a lane ends before it is empty.
@@ -36,20 +36,18 @@ impl From<LeaseLost> for End {
 
 /// How a visit that came to a verdict leaves its message: to be deleted.
 struct Settled {
-    /// It was accepted in this visit: the ledger does not say so (yet).
-    accepted: Option<Accepted>,
+    /// It came to its end in this visit: the ledger does not say so (yet).
+    ended: Option<Ended>,
 }
 
 impl Settled {
-    fn now(accepted: Accepted) -> Self {
-        Self {
-            accepted: Some(accepted),
-        }
+    fn now(ended: Ended) -> Self {
+        Self { ended: Some(ended) }
     }
 
     /// The ledger, or our memory, knows already.
     fn before() -> Self {
-        Self { accepted: None }
+        Self { ended: None }
     }
 }
 
@@ -121,7 +119,7 @@ impl<P: Post> LaneRun<'_, P> {
             confirmed: self.lease.keep_until_deleted(&head.message.receipt_handle),
             receipt_handle: head.message.receipt_handle,
             key,
-            accepted: settled.accepted,
+            ended: settled.ended,
             _in_hand: head.in_hand,
         };
         self.settler.delete(deletion, self.lane.is_empty()).await;

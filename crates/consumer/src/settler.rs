@@ -46,16 +46,16 @@ pub(crate) struct Deletion {
     pub(crate) receipt_handle: String,
     pub(crate) key: Key,
     /// What to note, should the delete fail; nothing if the ledger knows already.
-    pub(crate) accepted: Option<Accepted>,
+    pub(crate) ended: Option<Ended>,
     /// Set once SQS confirms.
     pub(crate) confirmed: Arc<AtomicBool>,
     /// Given up with the deletion itself, when it is settled or given up.
     pub(crate) _in_hand: InHand,
 }
 
-/// An event was accepted, which the ledger is told only if the message may come again.
+/// An event was accepted or is in the internal queue, which the ledger is told only if the message may come again.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct Ended {
     /// What the ledger said when it was last read.
     pub(crate) seen: Option<Seen>,
     pub(crate) record: Record,
@@ -64,7 +64,7 @@ pub(crate) struct Accepted {
 impl Deletion {
     /// The ledger's record to forget once SQS confirms, if there may be one.
     fn into_record(self) -> Option<Key> {
-        let is_recorded = self.accepted.is_none_or(|accepted| accepted.seen.is_some());
+        let is_recorded = self.ended.is_none_or(|ended| ended.seen.is_some());
         is_recorded.then_some(self.key)
     }
 }
@@ -223,43 +223,44 @@ impl Deleter {
         again
     }
 
-    /// Tells the ledger of accepted events whose messages may come again, so that no worker POSTs them.
+    /// Tells the ledger of events that have come to their end and whose messages may come again, so that no worker
+    /// POSTs them or sends them to the internal queue once more.
     async fn note(&self, batch: &mut [Deletion]) {
         join_all(batch.iter_mut().map(|deletion| self.note_one(deletion))).await;
     }
 
     async fn note_one(&self, deletion: &mut Deletion) {
-        let Some(accepted) = &deletion.accepted else {
+        let Some(ended) = &deletion.ended else {
             return;
         };
         if Breakage::AcceptedForgotten.is_made() {
             return;
         }
-        let mut seen = accepted.seen.clone();
+        let mut seen = ended.seen.clone();
         for _ in 0..NOTES {
             let now = self.clock.now();
             let written = self
                 .ledger
-                .write(&deletion.key, seen.as_ref(), &accepted.record, now);
+                .write(&deletion.key, seen.as_ref(), &ended.record, now);
             let known = match written.await {
                 Ok(_) => break,
                 Err(WriteError::Lost) => self.ledger.read(&deletion.key).await,
                 Err(WriteError::Ledger(error)) => Err(error),
             };
             match known {
-                // Another worker has attempted it meanwhile; that it was accepted is still true.
+                // Another worker has attempted it meanwhile; that it has come to its end is still true.
                 Ok(Some(theirs)) if matches!(theirs.record.state, RecordState::Waiting { .. }) => {
                     seen = Some(theirs);
                 }
                 // It has come to its end elsewhere.
                 Ok(_) => break,
                 Err(error) => {
-                    debug!(message_id = deletion.key.message_id, %error, "the ledger could not be told of an accepted event");
+                    debug!(message_id = deletion.key.message_id, %error, "the ledger could not be told that an event is done");
                     return;
                 }
             }
         }
-        deletion.accepted = None;
+        deletion.ended = None;
     }
 
     fn remember_no_longer(&self, message_id: &str) {

@@ -2,6 +2,7 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -297,4 +298,34 @@ async fn a_dead_letter_whose_delete_never_came_is_repeated_in_time_by_the_next_w
     pass(1000).await;
     next.stop().await;
     assert_eq!(world.dead().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_whose_delete_fails_is_not_sent_again_by_the_next_worker() {
+    let (down, sends) = (Switch::default(), Arc::new(AtomicU32::new(0)));
+    let (switch, count) = (down.clone(), sends.clone());
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if switch.is_on() => Fault::Unavailable,
+            "SendMessageBatch" if call.is_to_the_internal_queue() => {
+                count.fetch_add(1, Ordering::Relaxed);
+                Fault::None
+            }
+            _ => Fault::None,
+        },
+        |_| Reply::Status(500),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=1).await;
+    down.set(true);
+    let worker = world.start();
+    world.until_seen(4).await;
+    worker.stop().await;
+    // By now SQS has forgotten the deduplication id.
+    pass(400).await;
+    down.set(false);
+    world.drain().await;
+    assert_eq!(sends.load(Ordering::Relaxed), 1);
+    assert_eq!(world.dead().await.len(), 1);
+    assert_eq!(world.counts().await.total(), 0);
 }

@@ -70,8 +70,8 @@ pub enum RecordState {
     },
     /// It is never attempted again, only sent to the internal queue and deleted.
     Exhausted(Verdict),
-    /// It was accepted and its delete failed: it is never attempted again, only deleted.
-    Delivered,
+    /// It was accepted, or lies in the internal queue, and its delete failed: it is only deleted.
+    Done,
 }
 
 /// Why an event is set aside.
@@ -111,8 +111,8 @@ pub enum Visit {
         /// What was decided.
         verdict: Verdict,
     },
-    /// It was accepted already: delete it.
-    Delivered,
+    /// It has come to its end already: delete it.
+    Done,
 }
 
 impl Visit {
@@ -131,7 +131,7 @@ impl Visit {
             Some((_, RecordState::Exhausted(verdict))) => Self::Decided {
                 verdict: verdict.clone(),
             },
-            Some((_, RecordState::Delivered)) => Self::Delivered,
+            Some((_, RecordState::Done)) => Self::Done,
             // The schedule was made shorter while the event waited.
             _ if made >= schedule.attempts() => Self::SetAside {
                 reason: Reason::Exhausted,
@@ -213,11 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_event_that_comes_again_is_only_deleted() {
+    fn an_event_that_has_come_to_its_end_is_only_deleted() {
         for attempts in [1, 4] {
-            let record = record(attempts, RecordState::Delivered);
+            let record = record(attempts, RecordState::Done);
             let visit = Visit::open(&schedule(), Some(&record), 200, NOW);
-            assert_eq!(visit, Visit::Delivered);
+            assert_eq!(visit, Visit::Done);
         }
     }
 
@@ -233,7 +233,7 @@ mod tests {
             "reason": "no-callback", "detail": null, "dead_at": "1970-01-01T00:16:40.000Z"
         }});
         assert_eq!(state(RecordState::Exhausted(verdict)), exhausted);
-        assert_eq!(state(RecordState::Delivered), "delivered");
+        assert_eq!(state(RecordState::Done), "done");
         let waiting = serde_json::json!({"waiting": {"not_before": "1970-01-01T00:16:40.000Z"}});
         assert_eq!(state(RecordState::Waiting { not_before: NOW }), waiting);
     }

@@ -6,6 +6,7 @@ use delivery::{
     Attempt, Decision, Outcome, Reason, RecordState, Replay, RequestFacts, Verdict, Visit,
 };
 use event::{EVENT_NAME, Event, is_header_text};
+use store::Seen;
 use tokio::time::Instant;
 use url::Url;
 
@@ -15,7 +16,7 @@ use crate::breakage::{self, Breakage};
 use crate::dead_letters::{self, NotSent};
 use crate::post::{Post, Request};
 use crate::report;
-use crate::settler::Accepted;
+use crate::settler::Ended;
 use crate::tally::Tally;
 
 /// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
@@ -54,9 +55,9 @@ impl<P: Post> LaneRun<'_, P> {
             }
             Visit::Decided { verdict } => {
                 let (known, attempts) = known.take_attempts();
-                self.bury(verdict, attempts, known.earlier).await
+                self.bury(known, attempts, verdict).await
             }
-            Visit::Delivered => Ok(Settled::before()),
+            Visit::Done => Ok(Settled::before()),
         }
     }
 
@@ -95,11 +96,7 @@ impl<P: Post> LaneRun<'_, P> {
             match decision {
                 Decision::Done => {
                     Tally::count(&self.shared.tally.delivered);
-                    let accepted = Accepted {
-                        seen: known.seen,
-                        record: self.record(attempts, RecordState::Delivered),
-                    };
-                    return Ok(Settled::now(accepted));
+                    return Ok(self.settled(known.seen, attempts));
                 }
                 Decision::RetryNow if self.shared.stop.is_cancelled() => {
                     return Err(self.cut_short(&known, attempts, End::GiveBack).await);
@@ -117,6 +114,13 @@ impl<P: Post> LaneRun<'_, P> {
             }
         }
         unreachable!("a schedule ends")
+    }
+
+    fn settled(&self, seen: Option<Seen>, attempts: Vec<Attempt>) -> Settled {
+        Settled::now(Ended {
+            seen,
+            record: self.record(attempts, RecordState::Done),
+        })
     }
 
     /// One POST, on a lease that outlasts it.
@@ -181,17 +185,17 @@ impl<P: Post> LaneRun<'_, P> {
             dead_at: self.shared.clock.now(),
         };
         let record = self.record(attempts.clone(), RecordState::Exhausted(verdict.clone()));
-        self.write(known.seen.as_ref(), record).await?;
-        self.bury(verdict, attempts, known.earlier).await
+        let seen = Some(self.write(known.seen.as_ref(), record).await?);
+        self.bury(Known { seen, ..known }, attempts, verdict).await
     }
 
     /// Sends the head to the internal queue; its delete follows. A crash in between repeats a step and
     /// never loses the event: the internal queue drops the second copy by its deduplication id.
     async fn bury(
         &mut self,
-        verdict: Verdict,
+        known: Known,
         attempts: Vec<Attempt>,
-        earlier: Option<Replay>,
+        verdict: Verdict,
     ) -> Result<Settled, End> {
         self.lease
             .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
@@ -202,7 +206,8 @@ impl<P: Post> LaneRun<'_, P> {
             .url_for(message.text_attribute(EVENT_NAME))
             .map(delivery::masked);
         let source_url = self.shared.source.url();
-        let letter = dead_letters::letter(source_url, message, verdict, attempts, earlier, url);
+        let letter =
+            dead_letters::letter(source_url, message, verdict, attempts, known.earlier, url);
         if Breakage::DeleteBeforeDeadLetter.is_made() {
             let _ = self
                 .shared
@@ -214,7 +219,7 @@ impl<P: Post> LaneRun<'_, P> {
             Ok(()) => {
                 Tally::count(&self.shared.tally.dead_lettered);
                 report::dead_letter(message, &letter);
-                Ok(Settled::before())
+                Ok(self.settled(known.seen, Vec::new()))
             }
             Err(NotSent::Down(error)) => {
                 self.shared.gate.close("the internal queue", &error);

@@ -31,18 +31,26 @@ pub(super) fn conserved(view: &View<'_>) -> Found {
     found
 }
 
-/// SQS knows a deduplication id for five minutes. When an answer of the internal queue was lost and all that was
+/// SQS knows a deduplication id for five minutes. When an answer of the internal queue was lost, and all that was
 /// tried in these minutes failed too, the next send is taken as new: nobody can tell.
 fn forgotten(view: &View<'_>, event: Event) -> usize {
-    if !view.plan().profile.has_sqs_faults() {
+    let profile = view.plan().profile;
+    if !profile.has_sqs_faults() && !profile.has_deaths() {
         return 0;
     }
-    let buried = view.seen.buried.iter().filter(|buried| buried.0 == event);
-    let times: Vec<_> = buried.map(|buried| buried.1).collect();
-    times
-        .windows(2)
-        .filter(|pair| pair[1] - pair[0] >= DEDUPLICATION)
-        .count()
+    let mut kept: Option<Duration> = None;
+    let mut forgotten = 0;
+    for (_, at) in view.seen.buried.iter().filter(|buried| buried.0 == event) {
+        match kept {
+            Some(before) if *at - before < DEDUPLICATION => {}
+            Some(_) => forgotten += 1,
+            None => {}
+        }
+        if kept.is_none_or(|before| *at - before >= DEDUPLICATION) {
+            kept = Some(*at);
+        }
+    }
+    forgotten
 }
 
 pub(super) fn reasons(view: &View<'_>) -> Found {
