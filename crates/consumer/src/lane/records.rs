@@ -14,6 +14,9 @@ use crate::memory::Unwritten;
 use crate::post::Post;
 use crate::report;
 
+/// A write of the ledger takes no longer: DynamoDB's time limit is 12 s, and SQLite waits 2 s for a lock.
+const LONGEST_WRITE: Duration = Duration::from_secs(15);
+
 /// What is known of the head when its visit begins.
 pub(super) struct Known {
     pub(super) record: Option<Record>,
@@ -133,6 +136,9 @@ impl<P: Post> LaneRun<'_, P> {
     pub(super) async fn write(&mut self, seen: Option<&Seen>, record: Record) -> Result<Seen, End> {
         let key = self.key();
         let mut in_doubt = false;
+        // A write that lasts must not come upon another worker's visit. If the lease cannot be extended, most
+        // writes are still quick enough.
+        let _ = self.lease.outlast(LONGEST_WRITE, &self.lane).await;
         loop {
             let now = self.shared.clock.now();
             let ledger = &self.shared.ledger;
