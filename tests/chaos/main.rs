@@ -14,6 +14,8 @@ mod plan;
 mod proxy;
 mod receiver;
 mod run;
+#[path = "../e2e/sqs.rs"]
+mod sqs;
 #[path = "../cli/support.rs"]
 #[allow(
     dead_code,

@@ -42,7 +42,7 @@ pub(crate) fn world(began: Began) -> (World, Proxy) {
     let world = World::fifo();
     // The URL of each worker names its life.
     world.configure("[callback.production]\nshared_secret = \"env:WORKN_SECRET\"\n");
-    let proxy = Proxy::start(began, address(&world.endpoint));
+    let proxy = Proxy::start(began, address(world.sqs.endpoint()));
     (world, proxy)
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn run(plan: &Plan) -> Run {
     let lives = workers.end();
     let (requests, receiver_down) = receiver.seen();
 
-    world.home.set("AWS_ENDPOINT_URL", &world.endpoint.clone());
+    world.home.set("AWS_ENDPOINT_URL", world.sqs.endpoint());
     let listed = world.dead_letters();
     let history = History {
         began,

@@ -10,7 +10,7 @@ use crate::emulator;
 use crate::outage::Line;
 use crate::receiver::Receiver;
 use crate::request::Request;
-use crate::support::{Service, address};
+use crate::support::Service;
 use crate::world::{World, callback, done, event, only};
 
 /// A world whose ledger is a table, which is not there yet.
@@ -140,7 +140,7 @@ fn a_worker_without_its_table_says_how_to_make_it() {
 
 #[test]
 fn a_table_that_cannot_be_reached_is_waited_for() {
-    let line = Line::to(address(emulator::endpoint()));
+    let line = Line::to(emulator::endpoint());
     let mut world = world("waited-for", emulator::endpoint());
     done(&world.home.run(&["ledger", "create"]));
     world.home.set("AWS_ENDPOINT_URL_DYNAMODB", &line.url);

@@ -1,7 +1,7 @@
 //! The whole way, as a user runs it: real processes of the program, real sockets.
 //!
-//! Each test has a local queue, a directory and receivers of its own, on ports that the system chooses, so all run
-//! side by side. Waits between attempts are shortened by configuration; the true minute is tested on virtual time
+//! Each test has a queue pair, a directory and receivers of its own, on ports that the system chooses, so all run
+//! side by side: on a `local-sqs` each, or together on the SQS that `HOOKLANE_E2E_ENDPOINT` names (`sqs.rs`). Waits between attempts are shortened by configuration; the true minute is tested on virtual time
 //! in `crates/consumer`.
 
 mod bad_input;
@@ -16,6 +16,7 @@ mod main_job;
 mod outage;
 mod receiver;
 mod request;
+mod sqs;
 mod standard;
 mod stopping;
 #[path = "../cli/support.rs"]

@@ -1,12 +1,11 @@
 //! An SQS that cannot be reached for a while: it never ends the worker.
 
 use std::io::copy;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::receiver::{Receiver, accept};
-use crate::support::address;
 use crate::world::{World, callback, done};
 
 /// The way to a service, which can be cut.
@@ -23,10 +22,12 @@ struct Connections {
 
 impl Line {
     /// A line that is cut at first.
-    pub(crate) fn to(target: SocketAddr) -> Self {
+    pub(crate) fn to(endpoint: &str) -> Self {
+        let target = endpoint.trim_start_matches("http://").trim_end_matches('/');
+        let target = target.to_owned();
         let connections = Arc::<Mutex<Connections>>::default();
         let shared = connections.clone();
-        let carrying = accept(move |client| carry(&shared, target, &client));
+        let carrying = accept(move |client| carry(&shared, &target, &client));
         Self {
             url: format!("http://{carrying}"),
             connections,
@@ -54,7 +55,7 @@ fn lock(connections: &Mutex<Connections>) -> MutexGuard<'_, Connections> {
 /// Carries one connection in both directions until either side closes it or the line is cut.
 fn carry(
     connections: &Mutex<Connections>,
-    target: SocketAddr,
+    target: &str,
     mut client: &TcpStream,
 ) -> std::io::Result<()> {
     let server = TcpStream::connect(target)?;
@@ -83,7 +84,7 @@ fn an_sqs_that_cannot_be_reached_is_waited_for_told_once_and_never_ends_the_work
     let mut world = World::fifo();
     let receiver = Receiver::start(|_, _| 200);
     world.configure(&callback(&receiver.url));
-    let line = Line::to(address(&world.endpoint));
+    let line = Line::to(world.sqs.endpoint());
     world.home.set("AWS_ENDPOINT_URL", &line.url);
     let send = |msg_id: &str| {
         world.send_plainly(

@@ -1,4 +1,4 @@
-//! A local queue pair, a directory with a configuration, and what an upstream system sends without our producer.
+//! A queue pair, a directory with a configuration, and what an upstream system sends without our producer.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -9,7 +9,8 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, QueueAttributeName};
 use serde_json::{Value, json};
 
-use crate::support::{Ended, Home, LocalSqs, documents};
+use crate::sqs::Sqs;
+use crate::support::{Ended, Home, documents};
 
 /// The secret of every world. Distinctive, so that it can be searched for.
 pub(crate) const SECRET: &str = "correct-horse-battery-staple";
@@ -25,44 +26,43 @@ allow_networks = ["127.0.0.0/8"]
 
 pub(crate) struct World {
     pub(crate) home: Home,
-    /// Where SQS is.
-    pub(crate) endpoint: String,
+    pub(crate) sqs: Sqs,
     pub(crate) queue_url: String,
     pub(crate) dead_letter_url: String,
     pub(crate) client: Client,
     runtime: tokio::runtime::Runtime,
-    _sqs: LocalSqs,
 }
 
 impl World {
     pub(crate) fn fifo() -> Self {
-        Self::with(&["queues", "create", "events", "--json"])
+        Self::with(&[])
     }
 
     pub(crate) fn standard() -> Self {
-        Self::with(&["queues", "create", "events", "--standard", "--json"])
+        Self::with(&["--standard"])
     }
 
     fn with(create: &[&str]) -> Self {
-        let sqs = LocalSqs::start(&[]);
+        let sqs = Sqs::reach();
         let mut home = Home::new();
-        for (name, value) in &sqs.variables {
-            home.set(name, value);
+        for (name, value) in sqs.variables() {
+            home.set(&name, &value);
         }
         home.set("WORKN_SECRET", SECRET);
-        let created = only(done(&home.run(create)));
+        let name = sqs.queue_name();
+        let create = [&["queues", "create", &name, "--json"], create].concat();
+        let created = only(done(&home.run(&create)));
         let url = |field: &str| created[field].as_str().expect("a URL").to_owned();
         Self {
             queue_url: url("queue_url"),
             dead_letter_url: url("dead_letter_url"),
-            client: client(&sqs.variables[0].1),
-            endpoint: sqs.variables[0].1.clone(),
+            client: client(sqs.endpoint()),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime"),
             home,
-            _sqs: sqs,
+            sqs,
         }
     }
 
@@ -174,6 +174,18 @@ impl World {
             .expect("received")
             .messages
             .unwrap_or_default()
+    }
+}
+
+/// An emulator that goes on keeps nothing of a world.
+impl Drop for World {
+    fn drop(&mut self) {
+        if matches!(self.sqs, Sqs::Shared { .. }) {
+            for url in [&self.queue_url, &self.dead_letter_url] {
+                // What fails here is no failure of the test.
+                let _ = self.wait(self.client.delete_queue().queue_url(url).send());
+            }
+        }
     }
 }
 
