@@ -86,6 +86,11 @@ fn an_sqs_that_cannot_be_reached_is_waited_for_told_once_and_never_ends_the_work
     world.configure(&callback(&receiver.url));
     let line = Line::to(world.sqs.endpoint());
     world.home.set("AWS_ENDPOINT_URL", &line.url);
+    // A receive that is cut off may take messages with it, and SQS shows them again when their lease is over.
+    world
+        .home
+        .set("HOOKLANE_RETRY__TIMEOUT", "1s")
+        .set("HOOKLANE_WORKER__VISIBILITY_TIMEOUT", "11s");
     let send = |msg_id: &str| {
         world.send_plainly(
             Some(("EventSetup_1", msg_id)),
