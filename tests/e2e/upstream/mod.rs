@@ -6,6 +6,7 @@ mod document;
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
+use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
 use aws_sdk_sqs::types::QueueAttributeName;
 use event::Event;
 use serde_json::{Value, json};
@@ -97,63 +98,92 @@ fn queues_create_sets_what_the_table_says() {
     }
 }
 
-#[test]
-fn sqs_refuses_what_the_table_says_with_that_code() {
-    let world = World::fifo();
-    let too_long = "x".repeat(129);
-    let too_large = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_048_576));
-    let whole = || {
-        let request = world
-            .client
-            .send_message()
-            .queue_url(&world.queue_url)
-            .message_body("{}");
+/// What SQS refuses, by the table of the document.
+struct Refusals {
+    world: World,
+    rows: Vec<Vec<String>>,
+}
+
+impl Refusals {
+    fn of_the_document() -> Self {
+        let document = document();
+        let refused = document.split("SQS refuses").nth(1).expect("the section");
+        Self {
+            world: World::fifo(),
+            rows: table(refused, "message"),
+        }
+    }
+
+    /// A message without a mistake.
+    fn whole(&self) -> SendMessageFluentBuilder {
+        let request = self.world.client.send_message();
         request
+            .queue_url(&self.world.queue_url)
+            .message_body("{}")
             .message_group_id("EventSetup_1")
             .message_deduplication_id("1")
-    };
-    let many = || {
-        (0..11).fold(whole(), |r, n| {
-            r.message_attributes(format!("a{n}"), attribute("String", "x"))
-        })
-    };
-    // In the order of the table; each kind of mistake as often as its row names it.
-    let mistakes = [
-        vec![whole().set_message_group_id(None)],
-        vec![whole().set_message_deduplication_id(None)],
-        vec![
-            whole().message_group_id(&too_long),
-            whole().message_group_id("Event Setup"),
-            whole().message_deduplication_id(&too_long),
-            whole().message_deduplication_id("é"),
-        ],
-        vec![whole().delay_seconds(5)],
-        vec![whole().message_body(&too_large), many()],
-        vec![whole().message_body("")],
-        vec![
-            whole().message_body("{\"a\":\"\u{1}\"}"),
-            whole().message_body("{\"a\":\"\u{fffe}\"}"),
-        ],
-    ];
-    let document = document();
-    let refused = document.split("SQS refuses").nth(1).expect("the section");
-    let rows = table(refused, "message");
-    assert_eq!(rows.len(), mistakes.len());
-    for (row, mistakes) in rows.iter().zip(mistakes) {
+    }
+
+    /// Fails unless each mistake is refused with the code of the row that names it.
+    fn assert<const N: usize>(&self, row: &str, mistakes: [SendMessageFluentBuilder; N]) {
+        let row = self.rows.iter().find(|cells| cells[0].contains(row));
+        let [message, code] = &row.expect("a row")[..] else {
+            panic!("{row:?}")
+        };
         for mistake in mistakes {
-            let refused = world.wait(mistake.send()).expect_err(&row[0]);
+            let refused = self.world.wait(mistake.send()).expect_err(message);
             assert_eq!(
                 refused.code(),
-                Some(row[1].as_str()),
-                "{}: {refused:?}",
-                row[0]
+                Some(code.as_str()),
+                "{message}: {refused:?}"
             );
         }
     }
+}
+
+#[test]
+fn sqs_refuses_what_the_table_says_with_that_code() {
+    let refusals = Refusals::of_the_document();
+    let whole = || refusals.whole();
+    assert_eq!(refusals.rows.len(), 7, "a row that nothing here asserts");
+    let without_group = whole().set_message_group_id(None);
+    refusals.assert("without MessageGroupId", [without_group]);
+    let without_id = whole().set_message_deduplication_id(None);
+    refusals.assert("without MessageDeduplicationId", [without_id]);
+    refusals.assert("with DelaySeconds", [whole().delay_seconds(5)]);
+    let too_large = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_048_576));
+    refusals.assert("too large", [whole().message_body(too_large)]);
+    refusals.assert("with an empty body", [whole().message_body("")]);
+    let not_in_xml = ["{\"a\":\"\u{1}\"}", "{\"a\":\"\u{fffe}\"}"];
+    let not_in_xml = not_in_xml.map(|body| whole().message_body(body));
+    refusals.assert("that XML 1.0 does not have", not_in_xml);
     assert!(
-        world.wait(whole().send()).is_ok(),
+        refusals.world.wait(whole().send()).is_ok(),
         "without a mistake it is taken"
     );
+}
+
+#[test]
+fn sqs_refuses_ids_that_are_too_long_or_hold_other_characters() {
+    let refusals = Refusals::of_the_document();
+    let whole = || refusals.whole();
+    let too_long = "x".repeat(129);
+    let mistakes = [
+        whole().message_group_id(&too_long),
+        whole().message_group_id("Event Setup"),
+        whole().message_deduplication_id(&too_long),
+        whole().message_deduplication_id("é"),
+    ];
+    refusals.assert("longer than 128 characters", mistakes);
+}
+
+#[test]
+fn sqs_refuses_an_eleventh_attribute() {
+    let refusals = Refusals::of_the_document();
+    let eleven = (0..11).fold(refusals.whole(), |request, n| {
+        request.message_attributes(format!("a{n}"), attribute("String", "x"))
+    });
+    refusals.assert("more than ten attributes", [eleven]);
 }
 
 #[test]
