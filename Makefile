@@ -1,6 +1,6 @@
 # The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too.
 
-.PHONY: demo test sim emulator chaos lint format docs check conformance bench
+.PHONY: demo test sim e2e e2e-ministack emulator chaos lint format docs check conformance bench
 
 # The main job on this machine, in one process: see README.md.
 demo:
@@ -15,6 +15,15 @@ test: emulator
 # make sim SEEDS=1 FROM=174 TRACE=1.
 sim:
 	cargo run --release --quiet --package simulation
+
+# The end-to-end suite: on local-sqs (as in test), or make e2e ENDPOINT=http://HOST:PORT EMULATOR=localstack.
+# EMULATOR says what is there: localstack/README.md lists what cannot pass on it.
+e2e: emulator
+	scripts/e2e $(ENDPOINT) $(EMULATOR)
+
+# The same on a ministack that it starts and ends.
+e2e-ministack: emulator
+	scripts/e2e ministack
 
 # Installs the emulator of AWS that some tests run, in target/tools, if it is not there.
 emulator:
