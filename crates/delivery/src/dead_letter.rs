@@ -158,13 +158,12 @@ impl DeadLetter {
             if text.len() <= room {
                 return Some(text);
             }
-            if !record.trim_one() {
-                return None;
-            }
+            record = record.trimmed_by_one()?;
         }
     }
 
-    fn trim_one(&mut self) -> bool {
+    /// The record without the next thing it can do without, if there is one left.
+    fn trimmed_by_one(mut self) -> Option<Self> {
         self.trimmed = true;
         if let Some(attempt) = self.attempts.iter_mut().find(|a| !a.excerpt.is_empty()) {
             attempt.excerpt.clear();
@@ -175,9 +174,9 @@ impl DeadLetter {
         } else if !self.attempts.is_empty() {
             self.attempts.remove(0);
         } else {
-            return false;
+            return None;
         }
-        true
+        Some(self)
     }
 }
 
@@ -314,6 +313,19 @@ mod tests {
             .unwrap()
             .replace("\"exhausted\"", "\"moon-phase\"");
         assert_eq!(DeadLetter::parse(&text).unwrap().reason, Reason::Other);
+    }
+
+    #[test]
+    fn a_reason_has_one_name_in_logs_and_records() {
+        for reason in [
+            Reason::Exhausted,
+            Reason::InvalidEvent,
+            Reason::NoCallback,
+            Reason::ReceiveCountExceeded,
+            Reason::Other,
+        ] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
     }
 
     #[test]

@@ -333,7 +333,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     text.as_bytes()
         .chunks(2)
         .map(|pair| match *pair {
-            [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+            [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
             _ => None,
         })
         .collect()

@@ -13,20 +13,17 @@ pub fn append_keys(body: &[u8], additions: &[(&str, &str)]) -> Vec<u8> {
         return body.to_vec();
     };
     let (head, tail) = body.split_at(close);
-    let added: usize = additions.iter().map(|(k, v)| k.len() + v.len() + 6).sum();
-    let mut out = Vec::with_capacity(body.len() + added);
-    out.extend_from_slice(head);
+    let mut added = Vec::new();
     let mut first = head.trim_ascii_end().ends_with(b"{");
     for (key, value) in additions {
         if !std::mem::take(&mut first) {
-            out.push(b',');
+            added.push(b',');
         }
-        push_string(&mut out, key);
-        out.push(b':');
-        push_string(&mut out, value);
+        push_string(&mut added, key);
+        added.push(b':');
+        push_string(&mut added, value);
     }
-    out.extend_from_slice(tail);
-    out
+    [head, &added, tail].concat()
 }
 
 fn push_string(out: &mut Vec<u8>, text: &str) {
@@ -156,7 +153,9 @@ mod tests {
             length,
             "the size is known before the id"
         );
-        draft.into_body()
+        let stamped = draft.body().to_owned();
+        assert_eq!(draft.into_body(), stamped);
+        stamped
     }
 
     fn appended(body: &str, additions: &[(&str, &str)]) -> String {

@@ -4,7 +4,7 @@
 /// attempts still fit one dead letter.
 ///
 /// Kept here until the dead-letter record of `delivery` states its own bound.
-pub const DEAD_LETTER_ROOM: usize = 16 * 1024;
+pub const DEAD_LETTER_ROOM: usize = 16_384;
 
 /// Whether Amazon SQS takes this character in a body or attribute: the characters of XML 1.0, section 2.2.
 ///
