@@ -1,6 +1,6 @@
 # The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too.
 
-.PHONY: demo test sim e2e e2e-ministack emulator chaos lint format docs check conformance bench
+.PHONY: demo test sim e2e e2e-ministack mutants emulator chaos lint format docs check conformance bench
 
 # The main job on this machine, in one process: see README.md.
 demo:
@@ -24,6 +24,11 @@ e2e: emulator
 # The same on a ministack that it starts and ends.
 e2e-ministack: emulator
 	scripts/e2e ministack
+
+# Whether the tests of the pure core notice every change of it; some fifteen minutes, so not part of CI.
+# Needs cargo-mutants: cargo install cargo-mutants --version 27.1.0 --locked
+mutants:
+	cargo mutants --package event --package delivery --output target
 
 # Installs the emulator of AWS that some tests run, in target/tools, if it is not there.
 emulator:

@@ -139,6 +139,24 @@ mod tests {
     }
 
     #[test]
+    fn a_settled_head_makes_room_for_the_next() {
+        let mut lane = lane(&[1, 2]);
+        assert!(!lane.is_empty());
+        assert_eq!((lane.advance(), lane.head()), (Some(1), Some(&2)));
+        assert_eq!((lane.advance(), lane.head()), (Some(2), None));
+        assert!(lane.is_empty());
+        assert_eq!(lane.advance(), None);
+    }
+
+    #[test]
+    fn a_longer_wait_is_spent_in_hides_of_eleven_hours() {
+        let lane = lane(&[1]);
+        let head_s = |wait| lane.hide_for(wait).head.unwrap().1.as_secs();
+        assert_eq!(head_s(Duration::from_secs(39_599)), 39_599);
+        assert_eq!(head_s(Duration::from_secs(12 * 3600)), 39_600);
+    }
+
+    #[test]
     fn a_lane_is_given_back_last_message_first() {
         let lane = lane(&[1, 2, 3]);
         let hide = lane.give_back();

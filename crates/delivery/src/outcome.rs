@@ -72,3 +72,25 @@ impl fmt::Display for FailureKind {
 
 /// What one attempt meant: an answer or a failure. A failed delivery is a value, never an error of ours.
 pub type Outcome = Result<Answer, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_one_name_in_logs_and_records() {
+        for kind in [
+            FailureKind::Timeout,
+            FailureKind::Connect,
+            FailureKind::Tls,
+            FailureKind::Dns,
+            FailureKind::BlockedAddress,
+            FailureKind::Reset,
+            FailureKind::Protocol,
+            FailureKind::Other,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(kind.to_string(), kind.as_str());
+        }
+    }
+}

@@ -54,6 +54,7 @@ mod tests {
         let secret = Secret::new("hunter2");
         let shown = format!("{secret} {secret:?} {secret:#?} {:?}", Some(&secret));
         assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(format!("{secret} {secret:?}"), "*** Secret(***)");
         assert_eq!(secret.expose(), "hunter2");
     }
 

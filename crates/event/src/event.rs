@@ -351,6 +351,10 @@ mod tests {
             "not valid JSON at byte 13: expected `:`"
         );
         assert_eq!(
+            error("{\n\n\n\"a\":\n1 2}"),
+            "not valid JSON at byte 11: expected `,` or `}`"
+        );
+        assert_eq!(
             error("{'a':1}"),
             "not valid JSON at byte 1: key must be a string"
         );

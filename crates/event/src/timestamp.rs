@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(EXAMPLE.deduplication_id(), "2025-02-12T14:30:45.123");
         assert_eq!(EXAMPLE.event_datetime(), "2025-02-12T14:30:45");
         assert_eq!(EXAMPLE.to_string(), "2025-02-12T14:30:45.123Z");
+        assert_eq!(format!("{EXAMPLE:?}"), "2025-02-12T14:30:45.123Z");
         assert_eq!(EXAMPLE.as_secs(), 1_739_370_645);
     }
 
