@@ -74,7 +74,7 @@ impl Lease {
             return Ok(());
         }
         // Once it is over, the group may be with another worker; an extension could still be accepted.
-        if self.remaining().is_zero() {
+        if self.is_over() {
             return Err(LeaseLost);
         }
         self.renew(self.visibility, lane).await?;
@@ -96,6 +96,10 @@ impl Lease {
             left if left > longest => self.renew(longest, lane).await,
             _ => Ok(()),
         }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.remaining().is_zero()
     }
 
     fn remaining(&self) -> Duration {

@@ -19,7 +19,7 @@ use crate::dice::Dice;
 use crate::ledger;
 use crate::log::{Log, Turn, Worker};
 use crate::network::Network;
-use crate::plan::{End, Life, Plan};
+use crate::plan::{End, Life, Moment, Plan};
 use crate::wires::Wires;
 
 /// How long one attempt may take; leases must outlast it.
@@ -80,12 +80,12 @@ impl Fleet {
                     let fleet = self.clone();
                     self.tasks.spawn(async move { fleet.stop(running).await });
                 }
-                End::Killed(after) => {
+                End::Killed(Moment::After(after)) => {
                     sleep(after).await;
                     running.wires.cut();
                     self.bury(running, life.gap).await;
                 }
-                End::KilledCrossing(_) => {
+                End::Killed(Moment::Crossing(_)) => {
                     tokio::select! {
                         biased;
                         () = running.wires.until_cut() => self.bury(running, life.gap).await,
@@ -98,10 +98,14 @@ impl Fleet {
 
     async fn start(&self, worker: Worker, life: &Life) -> Running {
         let cut_at = match life.end {
-            End::KilledCrossing(crossing) => Some(crossing),
+            End::Killed(Moment::Crossing(crossing)) => Some(crossing),
             _ => None,
         };
-        let wires = Wires::new(cut_at);
+        let hold_at = match life.pause {
+            Some((Moment::Crossing(crossing), _)) => Some(crossing),
+            _ => None,
+        };
+        let wires = Wires::new(cut_at, hold_at);
         let (source, dead_letters) = self.queues(worker, &wires).await;
         let ledger = ledger::Way {
             to: self.ledger.clone(),
@@ -177,16 +181,22 @@ impl Fleet {
         }
     }
 
-    fn pause(&self, worker: Worker, wires: Wires, from: Duration, lasting: Duration) {
+    fn pause(&self, worker: Worker, wires: Wires, from: Moment, lasting: Duration) {
         let log = self.log.clone();
         tokio::spawn(async move {
-            sleep(from).await;
-            if wires.hold() {
-                log.turn(worker, Turn::Paused);
-                sleep(lasting).await;
-                if wires.release() {
-                    log.turn(worker, Turn::Resumed);
+            match from {
+                Moment::Crossing(_) => wires.until_held().await,
+                Moment::After(from) => {
+                    sleep(from).await;
+                    if !wires.hold() {
+                        return;
+                    }
                 }
+            }
+            log.turn(worker, Turn::Paused);
+            sleep(lasting).await;
+            if wires.release() {
+                log.turn(worker, Turn::Resumed);
             }
         });
     }

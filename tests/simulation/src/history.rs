@@ -79,7 +79,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     let network = Network {
         to: local.http_client(),
         worker: None,
-        wires: Wires::new(None),
+        wires: Wires::new(None, None),
         faults: Arc::new(plan.sqs.clone()),
         trouble: trouble.clone(),
         dice: dice.fork(),

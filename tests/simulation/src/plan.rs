@@ -111,18 +111,23 @@ pub(crate) enum Behaviour {
 pub(crate) struct Life {
     pub(crate) end: End,
     /// Stands still from a moment of its life on, for so long.
-    pub(crate) pause: Option<(Duration, Duration)>,
+    pub(crate) pause: Option<(Moment, Duration)>,
     /// From its end to the next one's start.
     pub(crate) gap: Duration,
+}
+
+/// A moment in the life of a worker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    After(Duration),
+    /// The n-th time it waits for the world: before or after a call has its effect.
+    Crossing(u32),
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {
     Never,
-    /// Killed at a moment of its life.
-    Killed(Duration),
-    /// Killed at the n-th moment at which it waits for the world: before or after a call has its effect.
-    KilledCrossing(u32),
+    Killed(Moment),
     /// Stopped; its successor starts so much before.
     Stopped(Duration, Duration),
 }
@@ -203,7 +208,10 @@ impl Plan {
                 group(1, true, &[Behaviour::Invalid, Behaviour::Accept]),
             ],
             sessions: 1,
-            workers: vec![vec![life(End::KilledCrossing(crossing)), life(End::Never)]],
+            workers: vec![vec![
+                life(End::Killed(Moment::Crossing(crossing))),
+                life(End::Never),
+            ]],
             sqs: SqsFaults::default(),
             ledger: LedgerFaults::default(),
             visibility: Duration::from_secs(40),
@@ -255,7 +263,7 @@ fn workers(profile: Profile, dice: &Dice) -> Vec<Vec<Life>> {
     let life = |end| Life {
         end,
         pause: (profile.has(Profile::Pauses) && dice.percent(50))
-            .then(|| (dice.millis(0..=90_000), dice.seconds(1..=200))),
+            .then(|| (moment(dice), dice.seconds(1..=200))),
         gap: dice.millis(0..=dice.one_of(&[10, 5_000, 60_000])),
     };
     let lives = |_| {
@@ -270,12 +278,16 @@ fn workers(profile: Profile, dice: &Dice) -> Vec<Vec<Life>> {
 
 fn end(profile: Profile, dice: &Dice) -> End {
     if profile.has(Profile::Crashes) && dice.percent(70) {
-        return match dice.percent(25) {
-            true => End::Killed(dice.millis(0..=90_000)),
-            false => End::KilledCrossing(dice.within(1..=dice.one_of(&[20, 100, 400])) as u32),
-        };
+        return End::Killed(moment(dice));
     }
     End::Stopped(dice.millis(1_000..=100_000), dice.millis(0..=2_000))
+}
+
+fn moment(dice: &Dice) -> Moment {
+    match dice.percent(25) {
+        true => Moment::After(dice.millis(0..=90_000)),
+        false => Moment::Crossing(dice.within(1..=dice.one_of(&[20, 100, 400])) as u32),
+    }
 }
 
 fn sqs_faults(profile: Profile, dice: &Dice) -> SqsFaults {

@@ -20,27 +20,35 @@ pub(crate) struct Wires {
     state: watch::Sender<State>,
     crossings: Arc<AtomicU32>,
     cut_at: Option<u32>,
+    hold_at: Option<u32>,
     armed: Arc<AtomicBool>,
     cut: CancellationToken,
+    held: CancellationToken,
 }
 
 impl Wires {
-    /// Wires that are cut at the n-th crossing after [`Wires::arm`], if at all.
-    pub(crate) fn new(cut_at: Option<u32>) -> Self {
+    /// Wires that are cut, or held, at the n-th crossing after [`Wires::arm`], if at all.
+    pub(crate) fn new(cut_at: Option<u32>, hold_at: Option<u32>) -> Self {
         Self {
             state: watch::Sender::new(State::Whole),
             crossings: Arc::default(),
             cut_at,
+            hold_at,
             armed: Arc::default(),
             cut: CancellationToken::new(),
+            held: CancellationToken::new(),
         }
     }
 
     /// Crosses; says whether that took a while since the worker stood still. Never returns in one that is dead.
     pub(crate) async fn cross(&self) -> bool {
         let crossing = self.crossings.fetch_add(1, Relaxed) + 1;
-        if Some(crossing) == self.cut_at && self.armed.load(Relaxed) {
+        let is_armed = self.armed.load(Relaxed);
+        if is_armed && Some(crossing) == self.cut_at {
             self.cut();
+        }
+        if is_armed && Some(crossing) == self.hold_at && self.hold() {
+            self.held.cancel();
         }
         let was_held = *self.state.borrow() == State::Held;
         let mut state = self.state.subscribe();
@@ -65,6 +73,11 @@ impl Wires {
 
     pub(crate) async fn until_cut(&self) {
         self.cut.cancelled().await;
+    }
+
+    /// Until a crossing held them.
+    pub(crate) async fn until_held(&self) {
+        self.held.cancelled().await;
     }
 
     pub(crate) fn hold(&self) -> bool {

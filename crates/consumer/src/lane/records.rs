@@ -136,9 +136,12 @@ impl<P: Post> LaneRun<'_, P> {
     pub(super) async fn write(&mut self, seen: Option<&Seen>, record: Record) -> Result<Seen, End> {
         let key = self.key();
         let mut in_doubt = false;
-        // A write that lasts must not come upon another worker's visit. If the lease cannot be extended, most
-        // writes are still quick enough.
-        let _ = self.lease.outlast(LONGEST_WRITE, &self.lane).await;
+        // A write must not come upon another worker's visit. If the lease cannot be extended, most writes are
+        // still quick enough; once it is over, the ledger is another worker's to write.
+        if self.lease.outlast(LONGEST_WRITE, &self.lane).await.is_err() && self.lease.is_over() {
+            self.keep_unwritten(record, seen);
+            return Err(End::Lost);
+        }
         loop {
             let now = self.shared.clock.now();
             let ledger = &self.shared.ledger;
@@ -152,12 +155,9 @@ impl<P: Post> LaneRun<'_, P> {
                     Err(error) => error,
                 },
                 Err(WriteError::Lost) if Breakage::LostRaceIgnored.is_made() => {
-                    return ledger
-                        .read(&key)
-                        .await
-                        .ok()
-                        .flatten()
-                        .ok_or_else(|| self.lost());
+                    let theirs = ledger.read(&key).await.ok().flatten();
+                    let overwritten = ledger.write(&key, theirs.as_ref(), &record, now).await;
+                    return overwritten.map_err(|_| End::Lost);
                 }
                 Err(WriteError::Lost) => return Err(self.lost()),
             };
