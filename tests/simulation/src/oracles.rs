@@ -9,7 +9,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::history::Left;
-use crate::log::{Event, Request, Seen};
+use delivery::RecordState;
+
+use crate::log::{Event, Request, Seen, Written};
 use crate::plan::{Behaviour, Plan};
 
 /// What one oracle found.
@@ -115,15 +117,29 @@ impl View<'_> {
 
     /// When it was first recorded as exhausted.
     fn exhausted(&self, event: Event) -> Option<Duration> {
-        let is_it = |written: &&crate::log::Written| {
-            matches!(written.record.state, delivery::RecordState::Exhausted(_))
+        self.exhausted_record(event).map(|written| written.at)
+    }
+
+    fn exhausted_record(&self, event: Event) -> Option<&Written> {
+        self.seen.written.iter().find(|written| {
+            matches!(written.record.state, RecordState::Exhausted(_))
                 && self.seen.event_of(&written.message_id) == Some(event)
-        };
-        self.seen
-            .written
-            .iter()
-            .find(is_it)
-            .map(|written| written.at)
+        })
+    }
+
+    /// Whether a worker that stood still wrote a record when it went on, and another one that had received the
+    /// message and read the ledger before could not know of it.
+    fn could_not_know(&self, request: &Request, written: &Written) -> bool {
+        let mut receives = self.seen.receives.iter().rev();
+        let received = receives.find(|receive| {
+            receive.worker == request.worker
+                && receive.message_id == written.message_id
+                && receive.at <= request.at
+        });
+        let began = received.map_or(Duration::ZERO, |receive| receive.at);
+        request.worker != written.worker
+            && began < written.at
+            && self.seen.was_struck(written.worker, began, written.at)
     }
 
     fn is_dead(&self, event: Event) -> bool {

@@ -81,6 +81,7 @@ pub(super) fn never_early(view: &View<'_>) -> Found {
             request.at > written.at
                 && request.at + Duration::from_millis(1) < not_before
                 && !request.is_stale
+                && !view.could_not_know(request, written)
         };
         if let Some(request) = view.requests(event).iter().find(early) {
             found.push(format!(

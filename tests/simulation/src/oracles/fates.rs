@@ -104,14 +104,16 @@ pub(super) fn accepted_stays_alive(view: &View<'_>) -> Found {
 pub(super) fn dead_stays_dead(view: &View<'_>) -> Found {
     let mut found = Vec::new();
     for event in view.events() {
-        let Some(dead_at) = view.exhausted(event) else {
+        let Some(dead) = view.exhausted_record(event) else {
             continue;
         };
-        let late = |request: &&&Request| request.at > dead_at && !request.is_stale;
+        let late = |request: &&&Request| {
+            request.at > dead.at && !request.is_stale && !view.could_not_know(request, dead)
+        };
         if let Some(request) = view.requests(event).iter().find(late) {
             found.push(format!(
                 "{event}: exhausted at {}, POSTed by {:?} at {}",
-                At(dead_at),
+                At(dead.at),
                 request.worker,
                 At(request.at)
             ));
