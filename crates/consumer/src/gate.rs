@@ -1,10 +1,12 @@
 //! Open while the ledger and the internal queue are there. Closed, the worker receives nothing, is not
 //! ready, and gives back what it holds with a visibility that grows (DESIGN section 3, "Giving back").
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{error, info};
 
@@ -15,9 +17,11 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(5);
 /// An answer of the internal queue that was lost may have hidden a success.
 const LONGEST_BACKOFF: Duration = AGAIN_WITHIN;
 
+/// Whoever waits goes on in the order of coming (a watch channel has an order of its own each time).
 #[derive(Debug)]
 pub(crate) struct Gate {
-    open: watch::Sender<bool>,
+    open: AtomicBool,
+    changed: Notify,
     pace: Mutex<Pace>,
 }
 
@@ -37,7 +41,8 @@ impl Pace {
 impl Gate {
     pub(crate) fn new() -> Self {
         Self {
-            open: watch::Sender::new(true),
+            open: AtomicBool::new(true),
+            changed: Notify::new(),
             pace: Mutex::new(Pace {
                 backoff: FIRST_BACKOFF,
                 reopened: None,
@@ -46,23 +51,41 @@ impl Gate {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        *self.open.borrow()
+        self.open.load(SeqCst)
     }
 
     /// Waits until the gate is open.
     pub(crate) async fn opened(&self) {
-        // The sender lives in self, so this cannot fail.
-        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        self.until(true).await;
     }
 
     /// Waits until the gate is closed.
     pub(crate) async fn closed(&self) {
-        let _ = self.open.subscribe().wait_for(|open| !*open).await;
+        self.until(false).await;
+    }
+
+    async fn until(&self, open: bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // Before the look, so that a change right after it is not missed.
+            changed.as_mut().enable();
+            if self.is_open() == open {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Says how it was.
+    fn set(&self, open: bool) -> bool {
+        let was_open = self.open.swap(open, SeqCst);
+        self.changed.notify_waiters();
+        was_open
     }
 
     /// Something is down. Said once, when it goes down.
     pub(crate) fn close(&self, what: &str, why: &dyn std::fmt::Display) {
-        if !self.open.send_replace(false) {
+        if !self.set(false) {
             return;
         }
         error!(error = %why, "{what} is down: receiving stops, messages in hand are given back, nothing is lost");
@@ -88,7 +111,7 @@ impl Gate {
     /// All seems well again.
     pub(crate) fn reopen(&self) {
         self.pace().reopened = Some(Instant::now());
-        if !self.open.send_replace(true) {
+        if !self.set(true) {
             info!("the ledger and the internal queue are there again: receiving goes on");
         }
     }

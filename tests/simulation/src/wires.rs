@@ -2,10 +2,10 @@
 //! whose wires are cut is dead, whatever its tasks still do, and one whose wires are held stands still.
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,9 @@ enum State {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Wires {
-    state: watch::Sender<State>,
+    state: Arc<Mutex<State>>,
+    /// Wakes who waits in the order of coming, always.
+    changed: Arc<Notify>,
     crossings: Arc<AtomicU32>,
     cut_at: Option<u32>,
     hold_at: Option<u32>,
@@ -30,7 +32,8 @@ impl Wires {
     /// Wires that are cut, or held, at the n-th crossing after [`Wires::arm`], if at all.
     pub(crate) fn new(cut_at: Option<u32>, hold_at: Option<u32>) -> Self {
         Self {
-            state: watch::Sender::new(State::Whole),
+            state: Arc::new(Mutex::new(State::Whole)),
+            changed: Arc::default(),
             crossings: Arc::default(),
             cut_at,
             hold_at,
@@ -50,14 +53,18 @@ impl Wires {
         if is_armed && Some(crossing) == self.hold_at && self.hold() {
             self.held.cancel();
         }
-        let was_held = *self.state.borrow() == State::Held;
-        let mut state = self.state.subscribe();
-        // The sender lives in self.
-        let _ = state.wait_for(|state| *state != State::Held).await;
-        if *self.state.borrow() == State::Cut {
+        let was_held = *self.state() == State::Held;
+        while *self.state() == State::Held {
+            self.changed.notified().await;
+        }
+        if *self.state() == State::Cut {
             pending::<()>().await;
         }
         was_held
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder panics")
     }
 
     /// From now on crossings count.
@@ -67,7 +74,8 @@ impl Wires {
     }
 
     pub(crate) fn cut(&self) {
-        self.state.send_replace(State::Cut);
+        *self.state() = State::Cut;
+        self.changed.notify_waiters();
         self.cut.cancel();
     }
 
@@ -89,12 +97,11 @@ impl Wires {
     }
 
     fn change(&self, from: State, to: State) -> bool {
-        self.state.send_if_modified(|state| {
-            let is_due = *state == from;
-            if is_due {
-                *state = to;
-            }
-            is_due
-        })
+        let is_due = *self.state() == from;
+        if is_due {
+            *self.state() = to;
+            self.changed.notify_waiters();
+        }
+        is_due
     }
 }
