@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use delivery::{Hide, Lane};
 use queue::{EntryErrorKind, Queue, Received};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use crate::breakage::Breakage;
@@ -116,7 +116,12 @@ impl Lease {
             .map(|handle| (handle, visibility))
             .collect();
         let until = Instant::now() + visibility;
-        let refused = set_visibility(&self.queue, &changes, self.until).await;
+        // Half of what is left stays for whoever has attempts to write down, should this come to nothing.
+        let half = self.remaining() / 2;
+        let Ok(refused) = timeout(half, set_visibility(&self.queue, &changes, self.until)).await
+        else {
+            return Err(LeaseLost);
+        };
         // A refusal for a message that is being deleted says only that the delete came first.
         if refused.iter().any(|&position| position < lane.len()) {
             return Err(LeaseLost);

@@ -108,11 +108,13 @@ impl<P: Post> LaneRun<'_, P> {
                 Ok(_) => End::GiveBack,
                 Err(end) => end,
             },
-            // Without a lease the ledger may be another worker's to write.
+            // The lease could not be extended: what is left of it is too short for an attempt, not for a record.
             End::Lost => {
                 let record = self.waiting(attempts, Duration::ZERO);
-                self.keep_unwritten(record, known.seen.as_ref());
-                End::Lost
+                match self.write(known.seen.as_ref(), record).await {
+                    Ok(_) => End::Lost,
+                    Err(end) => end,
+                }
             }
             end => end,
         }

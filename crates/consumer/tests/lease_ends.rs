@@ -1,0 +1,122 @@
+//! What a worker does when little is left of a lease: nobody else gets the message before its attempts are written
+//! down.
+
+mod world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use delivery::Record;
+use event::Timestamp;
+use store::{Backend, BoxFuture, Key, Ledger, LedgerError};
+use tokio::time::sleep;
+use world::faults::{Fault, Switch, pass, world_with};
+use world::{Reply, Seen, World, about, number};
+
+/// A ledger whose writes take a while, as when DynamoDB answers only the second try.
+struct Slow {
+    inner: Arc<dyn Backend>,
+    write: Duration,
+}
+
+impl Backend for Slow {
+    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<store::Seen>, LedgerError>> {
+        self.inner.read(key)
+    }
+
+    fn write<'a>(
+        &'a self,
+        key: &'a Key,
+        replaces: Option<i64>,
+        record: &'a Record,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        Box::pin(async move {
+            sleep(self.write).await;
+            self.inner.write(key, replaces, record, now, expires).await
+        })
+    }
+
+    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.inner.forget(keys)
+    }
+
+    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
+        self.inner.expire(before)
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
+        self.inner.check()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_is_slow_to_write_at_the_end_of_a_lease_makes_no_attempt_twice() {
+    // The receiver does not answer: the second attempt ends with ten seconds left of the lease.
+    let mut world = World::new(|_| Reply::After(Duration::from_secs(30), 500)).await;
+    world.settings.visibility_timeout = Duration::from_secs(40);
+    let slow = Slow {
+        inner: store::in_memory().unwrap(),
+        write: Duration::from_secs(11),
+    };
+    world.ledger = Ledger::over(Arc::new(slow), Duration::from_secs(345_600));
+    world.send("EventSetup_1", 1..=1).await;
+    let (first, second) = (world.start(), world.start());
+    pass(400).await;
+    first.stop().await;
+    second.stop().await;
+    let attempts: Vec<_> = world.receiver.seen().iter().map(Seen::attempt).collect();
+    assert_eq!(attempts, [1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_made_before_an_extension_was_refused_is_not_made_again_by_another_worker() {
+    let down = Switch::default();
+    let switch = down.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "ChangeMessageVisibilityBatch" if switch.is_on() => Fault::Unavailable,
+            _ => Fault::None,
+        },
+        |s| match (number(s), s.attempt()) {
+            (4, 1) => Reply::After(Duration::from_secs(29), 500),
+            _ => Reply::After(Duration::from_secs(29), 200),
+        },
+    )
+    .await;
+    world.send("EventSetup_1", 1..=4).await;
+    down.set(true);
+    let worker = world.start();
+    // The fourth event's first attempt ends with 4 s left of the lease: too little for its second.
+    world.until_seen(4).await;
+    pass(30).await;
+    worker.stop().await;
+    down.set(false);
+    world.drain().await;
+    let seen = world.receiver.seen();
+    let attempts = seen.iter().filter(|s| number(s) == 4).map(Seen::attempt);
+    assert_eq!(attempts.collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stood_still_until_its_lease_was_over_writes_nothing_into_anothers_visit() {
+    let mut world = World::new(|s| match (s.attempt(), s.at.as_secs()) {
+        (1, 0..=30) => Reply::Status(500),
+        // It goes on ten seconds after its lease, while the other one has the message.
+        (2, 0..=30) => Reply::After(Duration::from_secs(50), 500),
+        (1 | 2, _) => Reply::After(Duration::from_secs(20), 500),
+        _ => Reply::Status(200),
+    })
+    .await;
+    world.settings.visibility_timeout = Duration::from_secs(40);
+    world.send("EventSetup_1", 1..=1).await;
+    let (first, second) = (world.start(), world.start());
+    pass(300).await;
+    first.stop().await;
+    second.stop().await;
+    let seen = world.receiver.seen();
+    let attempts: Vec<_> = seen.iter().map(Seen::attempt).collect();
+    assert_eq!(attempts, [1, 2, 1, 2, 3]);
+    assert!(about(seen[4].at, 40 + 2 * 20 + 60), "{:?}", seen[4].at);
+}
