@@ -2,6 +2,7 @@
 //! is never lost at shutdown. One that fails or takes long is noted in the ledger, for whoever receives the
 //! message next.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,16 +26,16 @@ const WITH_COMPANY: Duration = Duration::from_millis(200);
 /// How old it may grow when its lane has nothing left: the group stands still until SQS has it.
 const LAST_OF_ITS_LANE: Duration = Duration::from_millis(5);
 
-/// Deletes handed over and not yet in a call.
-const WAITING: usize = 1_024;
-
 /// Delete calls at the same time.
 const CALLS: usize = 16;
+
+/// Batches at the same time, those that wait for a call included: some 1,000 deletes. Lanes wait beyond that.
+const BATCHES: usize = 100;
 
 /// Tries of one batch, with waits that double from 100 ms: about 25 s, within any lease.
 const TRIES: u32 = 8;
 
-/// A call that is not answered by now is noted: less than what a worker that stops waits for it.
+/// What is not answered by now, or not even in a call, is noted: less than what a worker that stops waits for it.
 const OVERDUE: Duration = Duration::from_secs(1);
 
 /// Tries of a note, should other workers write the same record.
@@ -84,7 +85,7 @@ struct Deleter {
     ledger: Ledger,
     memory: Arc<Mutex<Memory>>,
     clock: Clock,
-    calls: Arc<Semaphore>,
+    calls: Semaphore,
 }
 
 impl Settler {
@@ -97,13 +98,13 @@ impl Settler {
         clock: Clock,
         tasks: &TaskTracker,
     ) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_BATCH);
         let deleter = Arc::new(Deleter {
             source,
             ledger,
             memory,
             clock,
-            calls: Arc::new(Semaphore::new(CALLS)),
+            calls: Semaphore::new(CALLS),
         });
         tasks.spawn(collect(receiver, deleter, tasks.clone()));
         Self(sender)
@@ -125,6 +126,7 @@ impl Settler {
 
 async fn collect(mut incoming: mpsc::Receiver<Waiting>, deleter: Arc<Deleter>, tasks: TaskTracker) {
     let mut waiting: Vec<Waiting> = Vec::with_capacity(MAX_BATCH);
+    let batches = Arc::new(Semaphore::new(BATCHES));
     loop {
         let next = match waiting.iter().map(|w| w.due).min() {
             Some(due) => timeout_at(due, incoming.recv()).await,
@@ -135,11 +137,11 @@ async fn collect(mut incoming: mpsc::Receiver<Waiting>, deleter: Arc<Deleter>, t
         waiting.extend(next.ok().flatten());
         if waiting.len() == MAX_BATCH || (is_due && !waiting.is_empty()) {
             let batch = waiting.drain(..).map(|w| w.deletion).collect();
-            let call = deleter.calls.clone().acquire_owned().await;
+            let place = batches.clone().acquire_owned().await;
             let deleter = deleter.clone();
             tasks.spawn(async move {
                 deleter.delete(batch).await;
-                drop(call);
+                drop(place);
             });
         }
         if closed {
@@ -150,6 +152,14 @@ async fn collect(mut incoming: mpsc::Receiver<Waiting>, deleter: Arc<Deleter>, t
 
 impl Deleter {
     async fn delete(&self, mut batch: Vec<Deletion>) {
+        let mut call = pin!(self.calls.acquire());
+        let _call = match timeout(OVERDUE, &mut call).await {
+            Ok(call) => call,
+            Err(_) => {
+                self.note(&mut batch).await;
+                call.await
+            }
+        };
         let mut wait = Duration::from_millis(100);
         for attempt in 1..=TRIES {
             batch = self.try_delete(batch).await;
@@ -173,7 +183,7 @@ impl Deleter {
     async fn try_delete(&self, mut batch: Vec<Deletion>) -> Vec<Deletion> {
         let handles: Vec<_> = batch.iter().map(|d| d.receipt_handle.clone()).collect();
         let handles: Vec<_> = handles.iter().map(String::as_str).collect();
-        let mut call = std::pin::pin!(self.source.delete_batch(&handles));
+        let mut call = pin!(self.source.delete_batch(&handles));
         let answers = match timeout(OVERDUE, &mut call).await {
             Ok(answers) => answers,
             Err(_) => {

@@ -120,3 +120,61 @@ async fn a_worker_that_stood_still_until_its_lease_was_over_writes_nothing_into_
     assert_eq!(attempts, [1, 2, 1, 2, 3]);
     assert!(about(seen[4].at, 40 + 2 * 20 + 60), "{:?}", seen[4].at);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_cannot_be_deleted_is_repeated_in_time_although_its_lane_goes_on() {
+    let down = Switch::default();
+    let switch = down.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if switch.is_on() => Fault::Unavailable,
+            _ => Fault::None,
+        },
+        |s| match number(s) {
+            1 => Reply::Status(500),
+            _ => Reply::After(Duration::from_secs(29), 200),
+        },
+    )
+    .await;
+    world.send("EventSetup_1", 1..=10).await;
+    down.set(true);
+    let worker = world.start();
+    world.until_seen(4 + 9).await;
+    worker.stop().await;
+    let next = world.start();
+    pass(200).await;
+    down.set(false);
+    pass(300).await;
+    next.stop().await;
+    assert_eq!(world.dead().await.len(), 1);
+    assert_eq!(world.counts().await.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_wait_for_others_without_an_answer_are_noted_too() {
+    let down = Switch::default();
+    let switch = down.clone();
+    let mut world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if switch.is_on() => Fault::Silence,
+            _ => Fault::None,
+        },
+        |_| Reply::Status(200),
+    )
+    .await;
+    world.settings.max_in_flight = 400;
+    for setup in 1..=300 {
+        world.send(&format!("EventSetup_{setup}"), 1..=1).await;
+    }
+    down.set(true);
+    let worker = world.start();
+    world.until_seen(300).await;
+    pass(3).await;
+    worker.stop().await;
+    // Until the leases are over and everything comes again.
+    let next = world.start();
+    pass(150).await;
+    down.set(false);
+    next.stop().await;
+    assert_eq!(world.receiver.seen().len(), 300);
+}
