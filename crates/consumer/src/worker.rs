@@ -239,7 +239,17 @@ impl<P: Post> Poller<P> {
     /// Waits until the gate is open and there is room, for ten lanes if that comes soon: a message that is
     /// received can always be started.
     async fn room(&self) -> OwnedSemaphorePermit {
-        self.shared.gate.opened().await;
+        loop {
+            self.shared.gate.opened().await;
+            let room = self.any_room().await;
+            // It may have closed meanwhile.
+            if self.shared.gate.is_open() {
+                return room;
+            }
+        }
+    }
+
+    async fn any_room(&self) -> OwnedSemaphorePermit {
         let full = MAX_BATCH.min(self.shared.settings.max_in_flight) as u32;
         let all = self.room.clone().acquire_many_owned(full);
         if let Ok(Ok(room)) = timeout(FOR_A_FULL_BATCH, all).await {

@@ -329,3 +329,24 @@ async fn a_dead_letter_whose_delete_fails_is_not_sent_again_by_the_next_worker()
     assert_eq!(world.dead().await.len(), 1);
     assert_eq!(world.counts().await.total(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waited_for_room_while_the_internal_queue_went_down_receives_nothing() {
+    let mut world = world_with(
+        |call| match call.action.as_str() {
+            "SendMessageBatch" if call.is_to_the_internal_queue() => Fault::Unavailable,
+            _ => Fault::None,
+        },
+        |_| Reply::Status(200),
+    )
+    .await;
+    world.settings.max_in_flight = 1;
+    world.send_body("EventSetup_1", "no event").await;
+    world.send("EventSetup_2", 1..=1).await;
+    let worker = world.start();
+    // The only place is free again once the first event could not be set aside.
+    pass(4).await;
+    assert!(!worker.health.is_ready());
+    let summary = worker.stop().await;
+    assert_eq!(summary.received, 1);
+}
