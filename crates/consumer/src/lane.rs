@@ -120,6 +120,7 @@ impl<P: Post> LaneRun<'_, P> {
             receipt_handle: head.message.receipt_handle,
             key,
             ended: settled.ended,
+            failed: None,
             _in_hand: head.in_hand,
         };
         self.settler.delete(deletion, self.lane.is_empty()).await;

@@ -48,6 +48,8 @@ pub(crate) struct Deletion {
     pub(crate) key: Key,
     /// What to note, should the delete fail; nothing if the ledger knows already.
     pub(crate) ended: Option<Ended>,
+    /// Why it failed the last time it was tried.
+    pub(crate) failed: Option<String>,
     /// Set once SQS confirms.
     pub(crate) confirmed: Arc<AtomicBool>,
     /// Given up with the deletion itself, when it is settled or given up.
@@ -174,6 +176,7 @@ impl Deleter {
         for deletion in &batch {
             warn!(
                 message_id = deletion.key.message_id,
+                error = deletion.failed,
                 "a delete did not succeed; the message will be deleted when it comes again"
             );
         }
@@ -196,13 +199,16 @@ impl Deleter {
             Err(error) => {
                 debug!(%error, "a delete call failed");
                 self.note(&mut batch).await;
+                for deletion in &mut batch {
+                    deletion.failed = Some(error.to_string());
+                }
                 return batch;
             }
         };
         let mut again = Vec::new();
         let mut lost = Vec::new();
         let mut records = Vec::new();
-        for (deletion, answer) in batch.into_iter().zip(answers) {
+        for (mut deletion, answer) in batch.into_iter().zip(answers) {
             let message_id = &deletion.key.message_id;
             let answer = answer.or_else(|error| match Breakage::FailedDeletesIgnored.is_made() {
                 true => Ok(()),
@@ -220,6 +226,7 @@ impl Deleter {
                 }
                 Err(error) => {
                     debug!(message_id, %error, "a delete failed");
+                    deletion.failed = Some(error.to_string());
                     again.push(deletion);
                 }
             }
