@@ -81,8 +81,8 @@ pub(crate) struct Way {
 
 impl Post for Way {
     async fn post(&self, request: Request) -> Result<Answer, Failure> {
-        let is_stale = self.wires.cross().await;
-        let noted = self.note(&request, is_stale);
+        let held = self.wires.cross().await;
+        let noted = self.note(&request, held);
         let answer = timeout(request.timeout, self.exchange(&noted)).await;
         self.wires.cross().await;
         let answer = answer.unwrap_or_else(|_| Err(failure(FailureKind::Timeout)));
@@ -115,7 +115,7 @@ impl Way {
         }
     }
 
-    fn note(&self, request: &Request, is_stale: bool) -> Noted {
+    fn note(&self, request: &Request, held: Duration) -> Noted {
         let header = |name: &str| {
             let found = request
                 .headers
@@ -133,11 +133,14 @@ impl Way {
                 event,
                 worker: self.worker,
                 at: log.now(),
+                decided: log.now() - held,
                 attempt: header("X-Hooklane-Attempt").parse().unwrap_or(0),
                 webhook_id: header("webhook-id"),
-                is_stale,
+                // A lease outlasts the timeout; what did not last so long excuses nothing.
+                is_stale: held >= request.timeout,
                 accepted: None,
                 answered: None,
+                status: None,
                 dropped: None,
             });
             seen.requests.len() - 1
@@ -168,7 +171,11 @@ impl Noted {
             _ => Taken::Failed,
         };
         let now = self.log.now();
-        self.log.seen().requests[self.number].answered = Some((now, taken));
+        {
+            let request = &mut self.log.seen().requests[self.number];
+            request.answered = Some((now, taken));
+            request.status = answer.as_ref().ok().map(|answer| answer.status);
+        }
         self.log.note(Line::Over(self.number));
     }
 }

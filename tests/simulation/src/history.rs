@@ -27,7 +27,7 @@ use crate::wires::Wires;
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
 /// Faults end after so long; what is left must then come to its end by itself.
-const TROUBLE: Duration = Duration::from_secs(400);
+pub(crate) const TROUBLE: Duration = Duration::from_secs(400);
 
 /// No history lasts longer, unless a lane stands still.
 const DEADLINE: Duration = Duration::from_secs(4 * 3600);

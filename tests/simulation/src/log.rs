@@ -57,14 +57,18 @@ pub(crate) struct Request {
     pub(crate) event: Event,
     pub(crate) worker: Worker,
     pub(crate) at: Duration,
+    /// When the worker decided to make it: it may have stood still since.
+    pub(crate) decided: Duration,
     pub(crate) attempt: u32,
     pub(crate) webhook_id: String,
-    /// The worker stood still between its decision and the request.
+    /// The worker stood still between its decision and the request, longer than a lease is sure to last.
     pub(crate) is_stale: bool,
     /// When the callback accepted it.
     pub(crate) accepted: Option<Duration>,
     /// When and with what the worker took the answer.
     pub(crate) answered: Option<(Duration, Taken)>,
+    /// The status it took.
+    pub(crate) status: Option<u16>,
     /// When the worker dropped it unanswered.
     pub(crate) dropped: Option<Duration>,
 }

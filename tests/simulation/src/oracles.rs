@@ -8,10 +8,10 @@ mod standing;
 use std::fmt;
 use std::time::Duration;
 
-use crate::history::Left;
 use delivery::RecordState;
 
-use crate::log::{Event, Request, Seen, Written};
+use crate::history::Left;
+use crate::log::{Event, Line, Request, Seen, Worker, Written};
 use crate::plan::{Behaviour, Plan};
 
 /// What one oracle found.
@@ -20,7 +20,7 @@ pub(crate) type Found = Vec<String>;
 type Oracle = fn(&View<'_>) -> Found;
 
 /// Every oracle with the promise it holds a history to.
-pub(crate) const ORACLES: [(&str, Oracle); 15] = [
+pub(crate) const ORACLES: [(&str, Oracle); 18] = [
     (
         "every event ends delivered or in the internal queue, one live copy, none lost",
         fates::conserved,
@@ -33,6 +33,14 @@ pub(crate) const ORACLES: [(&str, Oracle); 15] = [
     (
         "nothing is POSTed after it was recorded exhausted",
         fates::dead_stays_dead,
+    ),
+    (
+        "nothing is set aside before the ledger says so",
+        fates::recorded_before_set_aside,
+    ),
+    (
+        "what is no event is never POSTed",
+        fates::invalid_is_never_posted,
     ),
     ("a dead letter's record tells the truth", fates::records),
     (
@@ -70,6 +78,10 @@ pub(crate) const ORACLES: [(&str, Oracle); 15] = [
     (
         "after a graceful restart no group waits longer than 5 s for it",
         standing::restarts,
+    ),
+    (
+        "no event waits long for its first attempt once it is its turn",
+        standing::turns,
     ),
     (
         "no lane stands still, and nothing stays in hand",
@@ -140,6 +152,23 @@ impl View<'_> {
         request.worker != written.worker
             && began < written.at
             && self.seen.was_struck(written.worker, began, written.at)
+    }
+
+    /// When it was recorded as exhausted, or first sent to the internal queue.
+    fn set_aside(&self, event: Event) -> Option<Duration> {
+        let buried = self.seen.buried.iter().find(|buried| buried.0 == event);
+        [self.exhausted(event), buried.map(|buried| buried.1)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether a call of the worker to the ledger failed within a span of time.
+    fn met_a_ledger_fault(&self, worker: Worker, from: Duration, until: Duration) -> bool {
+        self.seen.lines.iter().any(|(at, line)| {
+            let is_fault = matches!(line, Line::Ledger(who, _, fate) if *who == worker && *fate != "lost the race");
+            is_fault && from <= *at && *at <= until
+        })
     }
 
     fn is_dead(&self, event: Event) -> bool {

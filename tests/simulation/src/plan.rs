@@ -56,11 +56,6 @@ impl Profile {
     pub(crate) fn has_sqs_faults(self) -> bool {
         self.has(Self::Sqs)
     }
-
-    /// Whether a call to the ledger may fail.
-    pub(crate) fn has_ledger_faults(self) -> bool {
-        self.has(Self::LedgerDown)
-    }
 }
 
 /// A history as its seed has it.

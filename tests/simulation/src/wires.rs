@@ -4,8 +4,10 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +45,8 @@ impl Wires {
         }
     }
 
-    /// Crosses; says whether that took a while since the worker stood still. Never returns in one that is dead.
-    pub(crate) async fn cross(&self) -> bool {
+    /// Crosses; says for how long the worker stood still. Never returns in one that is dead.
+    pub(crate) async fn cross(&self) -> Duration {
         let crossing = self.crossings.fetch_add(1, Relaxed) + 1;
         let is_armed = self.armed.load(Relaxed);
         if is_armed && Some(crossing) == self.cut_at {
@@ -53,14 +55,14 @@ impl Wires {
         if is_armed && Some(crossing) == self.hold_at && self.hold() {
             self.held.cancel();
         }
-        let was_held = *self.state() == State::Held;
+        let came = Instant::now();
         while *self.state() == State::Held {
             self.changed.notified().await;
         }
         if *self.state() == State::Cut {
             pending::<()>().await;
         }
-        was_held
+        came.elapsed()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -49,15 +49,16 @@ pub(super) fn four(view: &View<'_>) -> Found {
     found
 }
 
-/// An attempt may be made again if nobody could write it down: its worker died, gave it up when it stopped, could
-/// have lost its lease, or stopped while the ledger was down.
+/// An attempt may be made again if nobody could write it down: its worker died, gave it up when it stopped, or
+/// stopped or could not extend its lease while the ledger was down.
 fn is_excused(view: &View<'_>, earlier: &Request, again: &Request) -> bool {
-    let profile = view.plan().profile;
-    profile.has_sqs_faults()
-        || again.is_stale
+    let over = earlier.over().unwrap_or(again.at);
+    again.is_stale
         || earlier.dropped.is_some()
         || view.was_struck(earlier, again.at)
-        || profile.has_ledger_faults() && view.seen.was_told_to_stop(earlier.worker, again.at)
+        || (view.plan().profile.has_sqs_faults()
+            || view.seen.was_told_to_stop(earlier.worker, again.at))
+            && view.met_a_ledger_fault(earlier.worker, over, again.at)
 }
 
 fn has_dropped(view: &View<'_>) -> bool {
@@ -124,8 +125,6 @@ pub(super) fn schedule(view: &View<'_>) -> Found {
 
 pub(super) fn duplicates(view: &View<'_>) -> Found {
     let mut found = Vec::new();
-    let profile = view.plan().profile;
-    let nobody_can_be_told = profile.has_sqs_faults() && profile.has_ledger_faults();
     for event in view.events() {
         let requests = view.requests(event);
         for request in &requests {
@@ -140,6 +139,7 @@ pub(super) fn duplicates(view: &View<'_>) -> Found {
             continue;
         };
         for again in requests.iter().filter(|request| request.at > accepted) {
+            let nobody_can_be_told = view.met_a_ledger_fault(first.worker, accepted, again.at);
             let is_excused =
                 again.is_stale || nobody_can_be_told || view.was_struck(first, again.at);
             if !is_excused {

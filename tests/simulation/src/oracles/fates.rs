@@ -77,11 +77,6 @@ pub(super) fn reasons(view: &View<'_>) -> Found {
 
 pub(super) fn accepted_stays_alive(view: &View<'_>) -> Found {
     let mut found = Vec::new();
-    // With both down at once nobody can be told.
-    let profile = view.plan().profile;
-    if profile.has_sqs_faults() && profile.has_ledger_faults() {
-        return found;
-    }
     for event in view.events() {
         let Some(dead_at) = view.exhausted(event) else {
             continue;
@@ -89,6 +84,7 @@ pub(super) fn accepted_stays_alive(view: &View<'_>) -> Found {
         for request in view.requests(event) {
             if let Some(seen) = request.seen_accepted().filter(|seen| *seen < dead_at)
                 && !view.was_struck(request, dead_at)
+                && !view.met_a_ledger_fault(request.worker, seen, dead_at)
             {
                 found.push(format!(
                     "{event}: accepted at {}, exhausted at {}",
@@ -122,6 +118,35 @@ pub(super) fn dead_stays_dead(view: &View<'_>) -> Found {
     found
 }
 
+/// Were it otherwise, a crash in between would let it be POSTed again although it lies in the internal queue.
+pub(super) fn recorded_before_set_aside(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    for event in view.events() {
+        let Some(set_aside) = view.set_aside(event) else {
+            continue;
+        };
+        if view
+            .exhausted(event)
+            .is_none_or(|dead_at| dead_at > set_aside)
+        {
+            found.push(format!(
+                "{event} sent to the internal queue at {}",
+                At(set_aside)
+            ));
+        }
+    }
+    found
+}
+
+pub(super) fn invalid_is_never_posted(view: &View<'_>) -> Found {
+    let invalid = |event: &Event| view.behaviour(*event) == Behaviour::Invalid;
+    let posted = view
+        .events()
+        .filter(invalid)
+        .filter(|event| !view.requests(*event).is_empty());
+    posted.map(|event| format!("{event} POSTed")).collect()
+}
+
 pub(super) fn records(view: &View<'_>) -> Found {
     let mut found = Vec::new();
     for dead in &view.left.dead {
@@ -138,16 +163,33 @@ fn record(view: &View<'_>, event: Event, letter: &DeadLetter, found: &mut Found)
     let is_recorded = |request: &Request| {
         letter.attempts.iter().any(|attempt| {
             let at_ms = attempt.at.as_millis() - start;
-            attempt.n == request.attempt && at_ms.abs_diff(request.at.as_millis() as u64) <= 1
+            attempt.n == request.attempt && at_ms.abs_diff(request.decided.as_millis() as u64) <= 1
         })
     };
+    let numbers: Vec<_> = letter.attempts.iter().map(|attempt| attempt.n).collect();
+    if !numbers.iter().copied().eq(1..=numbers.len() as u32)
+        || !letter.attempts.is_sorted_by_key(|a| a.at)
+    {
+        found.push(format!("{event}: attempts {numbers:?} recorded"));
+    }
     for attempt in &letter.attempts {
+        let request = requests.iter().find(|request| {
+            let at_ms = attempt.at.as_millis() - start;
+            attempt.n == request.attempt && at_ms.abs_diff(request.decided.as_millis() as u64) <= 1
+        });
+        if let Some(request) = request
+            && request.status != attempt.status
+        {
+            found.push(format!(
+                "{event}: attempt {} recorded with {:?}, answered {:?}",
+                attempt.n, attempt.status, request.status
+            ));
+        }
         let at_ms = attempt.at.as_millis() - start;
         let was_seen = requests.iter().any(|request| {
-            attempt.n == request.attempt && at_ms.abs_diff(request.at.as_millis() as u64) <= 1
+            attempt.n == request.attempt && at_ms.abs_diff(request.decided.as_millis() as u64) <= 1
         });
-        // One that stood still between the decision and the request has its time from before.
-        if !was_seen && !requests.iter().any(|request| request.is_stale) {
+        if !was_seen {
             found.push(format!(
                 "{event}: recorded attempt {} was never made",
                 attempt.n
@@ -166,12 +208,14 @@ fn record(view: &View<'_>, event: Event, letter: &DeadLetter, found: &mut Found)
     }
 }
 
-/// An attempt may go unrecorded if its worker died, gave it up when it stopped, or could have lost its lease.
+/// An attempt may go unrecorded if its worker died, gave it up when it stopped, or stopped or could not extend its
+/// lease while the ledger was down.
 fn is_excused(view: &View<'_>, request: &Request) -> bool {
-    let profile = view.plan().profile;
     let until = Duration::MAX;
+    let over = request.over().unwrap_or(until);
     request.dropped.is_some()
         || view.was_struck(request, until)
-        || profile.has_sqs_faults()
-        || profile.has_ledger_faults()
+        || (view.plan().profile.has_sqs_faults()
+            || view.seen.was_told_to_stop(request.worker, until))
+            && view.met_a_ledger_fault(request.worker, over, until)
 }

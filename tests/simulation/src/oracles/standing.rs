@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{At, Found, View};
-use crate::log::{Receive, Request, Turn};
+use crate::history::TROUBLE;
+use crate::log::{Event, Receive, Request, Turn};
 use crate::plan::Profile;
 
 /// More receives of one message than any of these histories gives reason for.
@@ -12,6 +13,12 @@ const MANY: u64 = 60;
 
 /// While a ledger or the internal queue is down, what is given back stays away at least so long.
 const LEAST_BACKOFF: Duration = Duration::from_millis(4_500);
+
+/// The longest lease and the longest backoff, one after the other.
+const AFTER_TROUBLE: Duration = Duration::from_secs(90 + 240);
+
+/// Workers are killed, or stand still, for as long after the other faults.
+const DEATHS: Duration = Duration::from_secs(300);
 
 const AFTER_A_RESTART: Duration = Duration::from_secs(5);
 
@@ -80,6 +87,37 @@ pub(super) fn restarts(view: &View<'_>) -> Found {
                     ));
                 }
             }
+        }
+    }
+    found
+}
+
+/// An event whose predecessor is done with is attempted soon: without trouble at once, but for a busy worker; with
+/// trouble within a lease and the longest backoff of its end.
+pub(super) fn turns(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    let (trouble, longest) = match view.plan().profile {
+        Profile::Calm => (Duration::ZERO, Duration::from_secs(30)),
+        profile if profile.has_deaths() => (TROUBLE + DEATHS, AFTER_TROUBLE),
+        _ => (TROUBLE, AFTER_TROUBLE),
+    };
+    for event in view.events() {
+        let requests = view.requests(event);
+        let Some(first) = requests.first() else {
+            continue;
+        };
+        let before = Event {
+            n: event.n - 1,
+            ..event
+        };
+        let ended = [view.accepted(before), view.set_aside(before)];
+        let ended = ended.into_iter().flatten().min().unwrap_or_default();
+        let waited = first
+            .at
+            .saturating_sub(ended.max(queued(view, first)).max(trouble));
+        if waited > longest {
+            let (waited, until) = (At(waited), At(first.at));
+            found.push(format!("{event} waited {waited} until {until}"));
         }
     }
     found
