@@ -33,6 +33,8 @@ enum Fate {
     Fails,
     AnswerLost,
     Slow,
+    /// The caller gives up, and then it takes effect.
+    TooLate,
 }
 
 impl Way {
@@ -52,14 +54,17 @@ impl Way {
             n if n < faults.failing => Fate::Fails,
             n if n < faults.failing + faults.answer_lost => Fate::AnswerLost,
             n if n < faults.failing + faults.answer_lost + faults.slow => Fate::Slow,
+            n if n < faults.failing + faults.answer_lost + faults.slow + faults.too_late => {
+                Fate::TooLate
+            }
             _ => Fate::Done,
         }
     }
 
-    async fn call<T>(
+    async fn call<T: Send + 'static>(
         &self,
         name: &'static str,
-        effect: impl Future<Output = Result<T, LedgerError>>,
+        effect: impl Future<Output = Result<T, LedgerError>> + Send + 'static,
     ) -> Result<T, LedgerError> {
         self.wires.cross().await;
         let done = match self.fate() {
@@ -71,6 +76,16 @@ impl Way {
             }
             Fate::Fails => {
                 self.note(name, "fails");
+                sleep(GIVES_UP_AFTER).await;
+                Err(unusable())
+            }
+            Fate::TooLate => {
+                self.note(name, "too late");
+                let delay = GIVES_UP_AFTER + self.dice.millis(0..=9_000);
+                tokio::spawn(async move {
+                    sleep(delay).await;
+                    effect.await
+                });
                 sleep(GIVES_UP_AFTER).await;
                 Err(unusable())
             }
@@ -99,7 +114,8 @@ fn unusable() -> LedgerError {
 
 impl Backend for Way {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        Box::pin(self.call("read", self.to.read(key)))
+        let (to, key) = (self.to.clone(), key.clone());
+        Box::pin(self.call("read", async move { to.read(&key).await }))
     }
 
     fn write<'a>(
@@ -110,11 +126,13 @@ impl Backend for Way {
         now: Timestamp,
         expires: Timestamp,
     ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        let (to, log, worker) = (self.to.clone(), self.log.clone(), self.worker);
+        let (key, record) = (key.clone(), record.clone());
         let effect = async move {
-            let version = self.to.write(key, replaces, record, now, expires).await?;
+            let version = to.write(&key, replaces, &record, now, expires).await?;
             match version {
-                Some(_) => self.log.wrote(self.worker, &key.message_id, record),
-                None => self.note("write", "lost the race"),
+                Some(_) => log.wrote(worker, &key.message_id, &record),
+                None => log.note(Line::Ledger(worker, "write", "lost the race")),
             }
             Ok(version)
         };
@@ -122,14 +140,17 @@ impl Backend for Way {
     }
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        Box::pin(self.call("forget", self.to.forget(keys)))
+        let (to, keys) = (self.to.clone(), keys.to_vec());
+        Box::pin(self.call("forget", async move { to.forget(&keys).await }))
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        Box::pin(self.call("expire", self.to.expire(before)))
+        let to = self.to.clone();
+        Box::pin(self.call("expire", async move { to.expire(before).await }))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
-        Box::pin(self.call("check", self.to.check()))
+        let to = self.to.clone();
+        Box::pin(self.call("check", async move { to.check().await }))
     }
 }

@@ -157,6 +157,7 @@ pub(crate) struct LedgerFaults {
     pub(crate) failing: u64,
     pub(crate) answer_lost: u64,
     pub(crate) slow: u64,
+    pub(crate) too_late: u64,
     pub(crate) outage: Option<(Duration, Duration)>,
 }
 
@@ -330,6 +331,7 @@ fn ledger_faults(profile: Profile, dice: &Dice) -> LedgerFaults {
         failing: dice.within(0..=most),
         answer_lost: dice.within(0..=most),
         slow: dice.within(0..=most),
+        too_late: dice.within(0..=most),
         outage: dice
             .percent(80)
             .then(|| (from, from + dice.seconds(1..=300))),
