@@ -3,6 +3,8 @@
 mod records;
 mod visit;
 
+pub(crate) use visit::LONGEST_HOLD;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,6 +120,7 @@ impl<P: Post> LaneRun<'_, P> {
         let deletion = Deletion {
             confirmed: self.lease.keep_until_deleted(&head.message.receipt_handle),
             receipt_handle: head.message.receipt_handle,
+            receive_count: head.message.receive_count,
             key,
             ended: settled.ended,
             failed: None,

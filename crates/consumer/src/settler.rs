@@ -14,9 +14,10 @@ use store::{Key, Ledger, Seen, WriteError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::breakage::Breakage;
+use crate::lane::LONGEST_HOLD;
 use crate::memory::Memory;
 use crate::tally::InHand;
 
@@ -38,6 +39,10 @@ const TRIES: u32 = 8;
 /// What is not answered by now, or not even in a call, is noted: less than what a worker that stops waits for it.
 const OVERDUE: Duration = Duration::from_secs(1);
 
+/// A message that came so often and still cannot be deleted is hidden for [`LONGEST_HOLD`]: a worker that may not
+/// delete at all would receive it once a lease, until the native backstop takes an event for dead that was accepted.
+const OFTEN: u32 = 20;
+
 /// Tries of a note, should other workers write the same record.
 const NOTES: u32 = 3;
 
@@ -45,6 +50,8 @@ const NOTES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) receipt_handle: String,
+    /// SQS's number.
+    pub(crate) receive_count: u32,
     pub(crate) key: Key,
     /// What to note, should the delete fail; nothing if the ledger knows already.
     pub(crate) ended: Option<Ended>,
@@ -173,12 +180,30 @@ impl Deleter {
                 wait *= 2;
             }
         }
+        self.hide_what_comes_often(&batch).await;
         for deletion in &batch {
             warn!(
                 message_id = deletion.key.message_id,
                 error = deletion.failed,
                 "a delete did not succeed; the message will be deleted when it comes again"
             );
+        }
+    }
+
+    async fn hide_what_comes_often(&self, batch: &[Deletion]) {
+        let often = batch.iter().filter(|d| d.receive_count >= OFTEN);
+        let hides: Vec<_> = often
+            .map(|d| (d.receipt_handle.as_str(), LONGEST_HOLD))
+            .collect();
+        if hides.is_empty() {
+            return;
+        }
+        error!(
+            messages = hides.len(),
+            "messages that are done cannot be deleted again and again, and their groups wait: may this worker delete (sqs:DeleteMessage)?"
+        );
+        if let Err(error) = self.source.change_visibility_batch(&hides).await {
+            debug!(%error, "what cannot be deleted could not be hidden either");
         }
     }
 

@@ -327,7 +327,7 @@ async fn pollers_that_a_burst_has_brought_end_when_it_is_over() {
 async fn a_worker_that_stops_while_the_ledger_is_down_gives_nothing_back_at_once() {
     let mut world = World::new(|s| match s.group().as_str() {
         "EventSetup_1" => Reply::After(Duration::from_secs(1), 500),
-        _ => Reply::After(Duration::from_secs(4), 200),
+        _ => Reply::After(Duration::from_secs(7), 200),
     })
     .await;
     let ledger = Breakable::under(&mut world).await;
@@ -336,7 +336,7 @@ async fn a_worker_that_stops_while_the_ledger_is_down_gives_nothing_back_at_once
     ledger.set_broken();
     let worker = world.start();
     world.until_seen(3).await;
-    pass(2).await;
+    pass(5).await;
     assert!(!worker.health.is_ready());
     worker.stop().await;
     let counts = world.counts().await;
@@ -406,4 +406,55 @@ async fn attempts_that_the_ledger_could_not_take_are_not_made_again_by_another_w
         let attempts: Vec<_> = world.receiver.seen().iter().map(Seen::attempt).collect();
         assert_eq!(attempts, [1, 2, 3, 4], "down for {outage_s} s");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_may_never_delete_drives_no_receive_count_toward_the_native_backstop() {
+    let world = world_with(
+        |call| match call.action.as_str() {
+            "DeleteMessageBatch" => Fault::Answer(
+                403,
+                r#"{"__type":"com.amazonaws.sqs#AccessDenied","message":"no"}"#,
+            ),
+            _ => Fault::None,
+        },
+        |_| Reply::Status(200),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=2).await;
+    let worker = world.start();
+    pass(24 * 3600).await;
+    let summary = worker.stop().await;
+    assert_eq!(summary.attempts, 2);
+    // In 14 days, the longest that SQS keeps a message, it stays under the 1,000 of the native backstop.
+    let most = 2 * (20 + 50);
+    assert!(
+        summary.received < most,
+        "{} receives in a day",
+        summary.received
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failed_call_of_the_ledger_stops_nobody() {
+    let mut world = World::new(|s| Reply::Status(if number(s) == 1 { 500 } else { 200 })).await;
+    let ledger = Breakable::under(&mut world).await;
+    world.send("EventSetup_1", 1..=2).await;
+    let worker = world.start();
+    world.until_seen(2).await;
+    ledger.set_broken();
+    pass_until_the_minute(&world).await;
+    ledger.mend();
+    world.until_seen(5).await;
+    assert!(worker.health.is_ready());
+    let seen = world.receiver.seen();
+    assert!(about(seen[2].at, 61), "{:?}", seen[2].at);
+    worker.stop().await;
+}
+
+/// Until half a second after the wait is over: the first read of the record has failed, the second has not begun.
+async fn pass_until_the_minute(world: &World) {
+    let second = world.receiver.seen()[1].at;
+    let due = second + Duration::from_millis(60_500);
+    tokio::time::sleep(due.saturating_sub(world.receiver.now())).await;
 }

@@ -14,8 +14,11 @@ use crate::memory::Unwritten;
 use crate::post::Post;
 use crate::report;
 
-/// A write of the ledger takes no longer: DynamoDB's time limit is 12 s, and SQLite waits 2 s for a lock.
-const LONGEST_WRITE: Duration = Duration::from_secs(15);
+/// Two writes of the ledger take no longer: DynamoDB's time limit is 12 s each, and SQLite waits 2 s for a lock.
+const LONGEST_WRITE: Duration = Duration::from_secs(26);
+
+/// One call that fails may be chance, two are an outage: so long after the first comes the second.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
 /// What is known of the head when its visit begins.
 pub(super) struct Known {
@@ -52,7 +55,7 @@ impl<P: Post> LaneRun<'_, P> {
             earlier,
         };
         if message.receive_count > 1 {
-            known.seen = match self.shared.ledger.read(&self.key()).await {
+            known.seen = match self.read().await {
                 Ok(seen) => seen,
                 Err(error @ LedgerError::Record { .. }) => {
                     report::unreadable(message, &error);
@@ -64,6 +67,18 @@ impl<P: Post> LaneRun<'_, P> {
             known.record = known.seen.as_ref().map(|s| s.record.clone());
         }
         Ok(known)
+    }
+
+    async fn read(&self) -> Result<Option<Seen>, LedgerError> {
+        let key = self.key();
+        match self.shared.ledger.read(&key).await {
+            Ok(seen) => Ok(seen),
+            Err(error @ LedgerError::Record { .. }) => Err(error),
+            Err(_) => {
+                sleep(AFTER_A_FAILURE).await;
+                self.shared.ledger.read(&key).await
+            }
+        }
     }
 
     /// Attempts that the ledger could not take count, unless another worker has written since. They are
@@ -137,7 +152,7 @@ impl<P: Post> LaneRun<'_, P> {
     /// that got the message would not know of the attempts made, and make them again.
     pub(super) async fn write(&mut self, seen: Option<&Seen>, record: Record) -> Result<Seen, End> {
         let key = self.key();
-        let mut in_doubt = false;
+        let mut failures = 0;
         // A write must not come upon another worker's visit. If the lease cannot be extended, most writes are
         // still quick enough; once it is over, the ledger is another worker's to write.
         if self.lease.outlast(LONGEST_WRITE, &self.lane).await.is_err() && self.lease.is_over() {
@@ -151,7 +166,7 @@ impl<P: Post> LaneRun<'_, P> {
                 Ok(seen) => return Ok(seen),
                 Err(WriteError::Ledger(error)) => error,
                 // A write that failed may have been made nevertheless.
-                Err(WriteError::Lost) if in_doubt => match ledger.read(&key).await {
+                Err(WriteError::Lost) if failures > 0 => match ledger.read(&key).await {
                     Ok(Some(seen)) if seen.record == record => return Ok(seen),
                     Ok(_) => return Err(self.lost()),
                     Err(error) => error,
@@ -163,7 +178,11 @@ impl<P: Post> LaneRun<'_, P> {
                 }
                 Err(WriteError::Lost) => return Err(self.lost()),
             };
-            in_doubt = true;
+            failures += 1;
+            if failures == 1 {
+                sleep(AFTER_A_FAILURE).await;
+                continue;
+            }
             let end = self.ledger_down(&error);
             if Breakage::UnwrittenForgotten.is_made() {
                 return Err(end);

@@ -27,7 +27,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(2);
 /// as long again as it has waited already, so that in the two weeks that SQS may keep it no receive count
 /// comes near the native backstop.
 const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
-pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
+pub(crate) const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
 
 impl<P: Post> LaneRun<'_, P> {
     pub(super) async fn visit(&mut self) -> Result<Settled, End> {

@@ -79,6 +79,11 @@ impl Receiver {
         self.seen.borrow().clone()
     }
 
+    /// How long this world has lasted.
+    pub fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     pub fn bodies(&self) -> Vec<String> {
         self.seen().into_iter().map(|s| s.body).collect()
     }
