@@ -442,6 +442,7 @@ async fn one_failed_call_of_the_ledger_stops_nobody() {
     world.send("EventSetup_1", 1..=2).await;
     let worker = world.start();
     world.until_seen(2).await;
+    pass(10).await;
     ledger.set_broken();
     pass_until_the_minute(&world).await;
     ledger.mend();
