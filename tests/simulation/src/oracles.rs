@@ -149,9 +149,15 @@ impl View<'_> {
                 && receive.at <= request.at
         });
         let began = received.map_or(Duration::ZERO, |receive| receive.at);
-        request.worker != written.worker
-            && began < written.at
-            && self.seen.was_struck(written.worker, began, written.at)
+        // It stood still, or it could not extend its lease and the ledger took its time besides.
+        let begun = request
+            .at
+            .min(written.at)
+            .saturating_sub(self.plan().visibility);
+        let was_late = self.seen.was_struck(written.worker, began, written.at)
+            || self.plan().profile.has_sqs_faults()
+                && self.met_a_ledger_fault(written.worker, begun, written.at);
+        request.worker != written.worker && began < written.at && was_late
     }
 
     /// When it was recorded as exhausted, or first sent to the internal queue.

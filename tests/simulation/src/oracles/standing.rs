@@ -96,7 +96,12 @@ pub(super) fn restarts(view: &View<'_>) -> Found {
 /// trouble within a lease and the longest backoff of its end.
 pub(super) fn turns(view: &View<'_>) -> Found {
     let mut found = Vec::new();
-    let (trouble, longest) = match view.plan().profile {
+    let plan = view.plan();
+    if plan.profile == Profile::Calm && plan.max_in_flight < plan.groups.len() {
+        // Without a place for each group, events wait for the slow ones of others.
+        return found;
+    }
+    let (trouble, longest) = match plan.profile {
         Profile::Calm => (Duration::ZERO, Duration::from_secs(30)),
         profile if profile.has_deaths() => (TROUBLE + DEATHS, AFTER_TROUBLE),
         _ => (TROUBLE, AFTER_TROUBLE),
