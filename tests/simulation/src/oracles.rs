@@ -17,6 +17,9 @@ use crate::plan::{Behaviour, Plan};
 /// What one oracle found.
 pub(crate) type Found = Vec<String>;
 
+/// A visit that ended is written down by then.
+const WRITTEN_BY: Duration = Duration::from_secs(30);
+
 type Oracle = fn(&View<'_>) -> Found;
 
 /// Every oracle with the promise it holds a history to.
@@ -158,6 +161,22 @@ impl View<'_> {
             || self.plan().profile.has_sqs_faults()
                 && self.met_a_ledger_fault(written.worker, begun, written.at);
         request.worker != written.worker && began < written.at && was_late
+    }
+
+    /// Whether a visit could not be written down since such a late record came first.
+    fn lost_to_a_late_record(&self, request: &Request) -> bool {
+        let until = request.over().unwrap_or(request.at) + WRITTEN_BY;
+        let lost = self.seen.lines.iter().any(|(at, line)| {
+            matches!(line, Line::Ledger(who, _, "lost the race") if *who == request.worker)
+                && request.at <= *at
+                && *at <= until
+        });
+        let mut written = self.seen.written.iter();
+        lost && written.any(|written| {
+            written.at <= until
+                && self.seen.event_of(&written.message_id) == Some(request.event)
+                && self.could_not_know(request, written)
+        })
     }
 
     /// When it was recorded as exhausted, or first sent to the internal queue.

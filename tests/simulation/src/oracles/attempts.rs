@@ -56,6 +56,7 @@ fn is_excused(view: &View<'_>, earlier: &Request, again: &Request) -> bool {
     again.is_stale
         || earlier.dropped.is_some()
         || view.was_struck(earlier, again.at)
+        || view.lost_to_a_late_record(earlier)
         || (view.plan().profile.has_sqs_faults()
             || view.seen.was_told_to_stop(earlier.worker, again.at))
             && view.met_a_ledger_fault(earlier.worker, over, again.at)

@@ -173,10 +173,12 @@ fn record(view: &View<'_>, event: Event, letter: &DeadLetter, found: &mut Found)
         found.push(format!("{event}: attempts {numbers:?} recorded"));
     }
     for attempt in &letter.attempts {
-        let request = requests.iter().find(|request| {
+        let of_attempt = requests.iter().filter(|request| {
             let at_ms = attempt.at.as_millis() - start;
             attempt.n == request.attempt && at_ms.abs_diff(request.decided.as_millis() as u64) <= 1
         });
+        // Two workers may have made it at the same moment, one of them without a lease.
+        let request = of_attempt.max_by_key(|request| request.status == attempt.status);
         if let Some(request) = request
             && request.status != attempt.status
         {
@@ -215,6 +217,7 @@ fn is_excused(view: &View<'_>, request: &Request) -> bool {
     let over = request.over().unwrap_or(until);
     request.dropped.is_some()
         || view.was_struck(request, until)
+        || view.lost_to_a_late_record(request)
         || (view.plan().profile.has_sqs_faults()
             || view.seen.was_told_to_stop(request.worker, until))
             && view.met_a_ledger_fault(request.worker, over, until)
