@@ -2,7 +2,7 @@
 //! hide and give back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 use delivery::{Hide, Lane};
@@ -41,7 +41,30 @@ pub(crate) struct Lease {
 #[derive(Debug)]
 struct OnItsWay {
     receipt_handle: String,
-    confirmed: Arc<AtomicBool>,
+    fate: Arc<Fate>,
+}
+
+/// What SQS said to a delete.
+#[derive(Debug, Default)]
+pub(crate) struct Fate(AtomicU8);
+
+const CONFIRMED: u8 = 1;
+const HANDLE_LOST: u8 = 2;
+
+impl Fate {
+    /// The message is gone.
+    pub(crate) fn confirm(&self) {
+        self.0.store(CONFIRMED, Relaxed);
+    }
+
+    /// The handle is no longer ours, and so neither is the rest of the lane.
+    pub(crate) fn lose(&self) {
+        self.0.store(HANDLE_LOST, Relaxed);
+    }
+
+    fn is(&self, what: u8) -> bool {
+        self.0.load(Relaxed) == what
+    }
 }
 
 impl Lease {
@@ -54,14 +77,14 @@ impl Lease {
         }
     }
 
-    /// Counts a message whose delete is on its way as held; the flag is set when SQS confirms.
-    pub(crate) fn keep_until_deleted(&mut self, receipt_handle: &str) -> Arc<AtomicBool> {
-        let confirmed = Arc::new(AtomicBool::new(false));
+    /// Counts a message whose delete is on its way as held, until SQS has answered.
+    pub(crate) fn keep_until_deleted(&mut self, receipt_handle: &str) -> Arc<Fate> {
+        let fate = Arc::<Fate>::default();
         self.deletes.push(OnItsWay {
             receipt_handle: receipt_handle.to_owned(),
-            confirmed: confirmed.clone(),
+            fate: fate.clone(),
         });
-        confirmed
+        fate
     }
 
     /// Sees to it that the lease outlasts `needed`, extending everything held if it does not.
@@ -70,6 +93,10 @@ impl Lease {
         needed: Duration,
         lane: &Lane<Held>,
     ) -> Result<(), LeaseLost> {
+        // An expired handle of one tells of all: they came with one receive.
+        if self.deletes.iter().any(|d| d.fate.is(HANDLE_LOST)) {
+            return Err(LeaseLost);
+        }
         if self.remaining() >= needed || Breakage::NoLeaseCheck.is_made() {
             return Ok(());
         }
@@ -107,8 +134,7 @@ impl Lease {
     }
 
     async fn renew(&mut self, visibility: Duration, lane: &Lane<Held>) -> Result<(), LeaseLost> {
-        self.deletes
-            .retain(|d| !d.confirmed.load(Ordering::Relaxed));
+        self.deletes.retain(|d| !d.fate.is(CONFIRMED));
         let held = lane.iter().map(|h| h.message.receipt_handle.as_str());
         let deletes = self.deletes.iter().map(|d| d.receipt_handle.as_str());
         let changes: Vec<_> = held

@@ -118,7 +118,7 @@ impl<P: Post> LaneRun<'_, P> {
             self.shared.memory().done(&head.message.message_id);
         }
         let deletion = Deletion {
-            confirmed: self.lease.keep_until_deleted(&head.message.receipt_handle),
+            fate: self.lease.keep_until_deleted(&head.message.receipt_handle),
             receipt_handle: head.message.receipt_handle,
             receive_count: head.message.receive_count,
             key,

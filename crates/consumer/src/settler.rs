@@ -3,7 +3,6 @@
 //! message next.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
 use crate::breakage::Breakage;
+use crate::held::Fate;
 use crate::lane::LONGEST_HOLD;
 use crate::memory::Memory;
 use crate::tally::InHand;
@@ -57,8 +57,8 @@ pub(crate) struct Deletion {
     pub(crate) ended: Option<Ended>,
     /// Why it failed the last time it was tried.
     pub(crate) failed: Option<String>,
-    /// Set once SQS confirms.
-    pub(crate) confirmed: Arc<AtomicBool>,
+    /// Told what SQS says.
+    pub(crate) fate: Arc<Fate>,
     /// Given up with the deletion itself, when it is settled or given up.
     pub(crate) _in_hand: InHand,
 }
@@ -241,12 +241,13 @@ impl Deleter {
             });
             match answer {
                 Ok(()) => {
-                    deletion.confirmed.store(true, Ordering::Relaxed);
+                    deletion.fate.confirm();
                     self.remember_no_longer(message_id);
                     records.extend(deletion.into_record());
                 }
                 Err(error) if error.kind() == EntryErrorKind::HandleLost => {
                     warn!(message_id, %error, "the lease was over before the delete; the message will be deleted when it comes again");
+                    deletion.fate.lose();
                     lost.push(deletion);
                 }
                 Err(error) => {

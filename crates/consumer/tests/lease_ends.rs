@@ -178,3 +178,32 @@ async fn deletes_that_wait_for_others_without_an_answer_are_noted_too() {
     next.stop().await;
     assert_eq!(world.receiver.seen().len(), 300);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_meets_an_expired_handle_ends_the_lane_without_another_post() {
+    let expired = Switch::default();
+    let switch = expired.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if switch.is_on() => Fault::Answer(
+                200,
+                r#"{"Failed":[{"Id":"0","Code":"ReceiptHandleIsInvalid","Message":"no","SenderFault":true}]}"#,
+            ),
+            _ => Fault::None,
+        },
+        |_| Reply::After(Duration::from_secs(2), 200),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=5).await;
+    expired.set(true);
+    let worker = world.start();
+    world.until_seen(2).await;
+    pass(30).await;
+    // The second was on its way when the answer to the delete of the first came.
+    assert_eq!(world.receiver.seen().len(), 2);
+    expired.set(false);
+    pass(300).await;
+    worker.stop().await;
+    let seen: Vec<_> = world.receiver.seen().iter().map(number).collect();
+    assert_eq!(seen, [1, 2, 3, 4, 5]);
+}
