@@ -84,11 +84,11 @@ pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane:
 impl<P: Post> LaneRun<'_, P> {
     async fn deliver(&mut self) -> Result<(), End> {
         while !self.lane.is_empty() {
-            if !self.shared.gate.is_open() {
-                return Err(End::Down);
-            }
             if self.shared.stop.is_cancelled() {
                 return Err(End::GiveBack);
+            }
+            if !self.shared.gate.is_open() {
+                return Err(End::Down);
             }
             if Breakage::BadMessageSkipped.is_made()
                 && event::Event::parse(&self.head().message.body).is_err()

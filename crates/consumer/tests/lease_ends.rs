@@ -10,7 +10,7 @@ use delivery::Record;
 use event::Timestamp;
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError};
 use tokio::time::sleep;
-use world::faults::{Fault, Switch, pass, world_with};
+use world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
 use world::{Reply, Seen, World, about, number};
 
 /// A ledger whose writes take a while, as when DynamoDB answers only the second try.
@@ -72,23 +72,8 @@ async fn a_ledger_that_is_slow_to_write_at_the_end_of_a_lease_makes_no_attempt_t
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_made_before_an_extension_was_refused_is_not_made_again_by_another_worker() {
-    let down = Switch::default();
-    let switch = down.clone();
-    let world = world_with(
-        move |call| match call.action.as_str() {
-            "ChangeMessageVisibilityBatch" if switch.is_on() => Fault::Unavailable,
-            _ => Fault::None,
-        },
-        |s| match (number(s), s.attempt()) {
-            (4, 1) => Reply::After(Duration::from_secs(29), 500),
-            _ => Reply::After(Duration::from_secs(29), 200),
-        },
-    )
-    .await;
-    world.send("EventSetup_1", 1..=4).await;
-    down.set(true);
+    let (world, down) = world_at_the_end_of_a_lease().await;
     let worker = world.start();
-    // The fourth event's first attempt ends with 4 s left of the lease: too little for its second.
     world.until_seen(4).await;
     pass(30).await;
     worker.stop().await;

@@ -156,6 +156,27 @@ pub async fn world_with(
     World::on(with_faults(local.http_client(), decide), Kind::Fifo, script).await
 }
 
+/// Four events, of which the fourth fails at first, in a world that extends no lease until the switch is set off: the
+/// fourth's first attempt ends with 4 s left of the lease, too little for its second.
+pub async fn world_at_the_end_of_a_lease() -> (World, Switch) {
+    let down = Switch::default();
+    let switch = down.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "ChangeMessageVisibilityBatch" if switch.is_on() => Fault::Unavailable,
+            _ => Fault::None,
+        },
+        |s| match (super::number(s), s.attempt()) {
+            (4, 1) => Reply::After(Duration::from_secs(29), 500),
+            _ => Reply::After(Duration::from_secs(29), 200),
+        },
+    )
+    .await;
+    world.send("EventSetup_1", 1..=4).await;
+    down.set(true);
+    (world, down)
+}
+
 /// Lets time pass.
 pub async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
