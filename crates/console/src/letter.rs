@@ -131,14 +131,19 @@ impl Letter {
         }
     }
 
+    /// The moment by which it is ordered and filtered: when it was set aside, or where that is unknown, when its
+    /// message was sent.
+    pub fn at(&self) -> Timestamp {
+        self.dead_at().unwrap_or(self.message.sent_at)
+    }
+
     /// The place in the order of people: by time of death, then as they were sent.
     pub(crate) fn order(&self) -> (Timestamp, String) {
-        let at = self.dead_at().unwrap_or(self.message.sent_at);
         let sequence_number = match &self.fate {
             Fate::Recorded(record) => record.origin.sequence_number.clone(),
             _ => self.message.sequence_number.clone(),
         };
-        (at, sequence_number.unwrap_or_default())
+        (self.at(), sequence_number.unwrap_or_default())
     }
 
     /// The event's own id, if the body has one.

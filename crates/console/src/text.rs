@@ -62,9 +62,78 @@ fn new_line(out: &mut String, depth: usize) {
     out.push_str(&"  ".repeat(depth.min(DEEPEST_INDENT)));
 }
 
+/// The text in lower case, character by character: whatever stands around one, it becomes the same.
+pub(crate) fn lower_case(text: &str) -> String {
+    match text.is_ascii() {
+        true => text.to_ascii_lowercase(),
+        false => text.chars().flat_map(char::to_lowercase).collect(),
+    }
+}
+
+/// The text with the escapes of JSON strings written out; none if it has none.
+pub(crate) fn unescaped(text: &str) -> Option<String> {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let (character, length) = escape(&rest[at..]);
+        out.push(character);
+        rest = &rest[at + length..];
+    }
+    (rest.len() < text.len()).then(|| out + rest)
+}
+
+/// What the escape at the start of this text means, and how many bytes it takes. One that is none, or half a
+/// character, stands for itself.
+fn escape(text: &str) -> (char, usize) {
+    match text.as_bytes().get(1) {
+        Some(b'u') => {}
+        Some(b'n') => return ('\n', 2),
+        Some(b't') => return ('\t', 2),
+        Some(b'r') => return ('\r', 2),
+        Some(&c @ (b'"' | b'\\' | b'/')) => return (char::from(c), 2),
+        _ => return ('\\', 1),
+    }
+    let Some(unit) = code_unit(text) else {
+        return ('\\', 1);
+    };
+    let second = code_unit(text.get(6..).unwrap_or_default());
+    let mut pair = char::decode_utf16([unit].into_iter().chain(second));
+    match pair.next() {
+        Some(Ok(character)) => (character, 6 * character.len_utf16()),
+        _ => (char::REPLACEMENT_CHARACTER, 6),
+    }
+}
+
+/// The code unit of a text that begins with `\uXXXX`.
+fn code_unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    match digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => u16::from_str_radix(digits, 16).ok(),
+        false => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes_are_written_out_and_what_is_none_stays() {
+        for (text, expected) in [
+            (r"a\u00fcb\/c", "aüb/c"),
+            (r"\ud83e\udd80!", "🦀!"),
+            (r"\ud83e!\udd80", "\u{fffd}!\u{fffd}"),
+            (r"\ud83e\u0041", "\u{fffd}A"),
+            (r#"\\u00fc\"\n\t\r"#, "\\u00fc\"\n\t\r"),
+            (r"\u00f", r"\u00f"),
+            (r"\u+0fc\", r"\u+0fc\"),
+            ("\\ué\\é", "\\ué\\é"),
+        ] {
+            assert_eq!(unescaped(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(unescaped("plain"), None);
+    }
 
     #[test]
     fn json_is_laid_out_without_changing_a_token() {
