@@ -289,6 +289,7 @@ async fn a_replayed_event_that_the_native_redrive_took_keeps_its_first_life() {
         replays: 1,
         origin: first.origin.clone(),
         attempts: first.attempts.clone(),
+        trimmed: false,
     };
     let mut message = native("EventSetup_7", 1);
     let json = serde_json::to_string(&replay).unwrap();

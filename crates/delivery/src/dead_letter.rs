@@ -1,19 +1,16 @@
-//! What a dead letter says of itself: the record in the message attribute [`DEAD_LETTER`], and what a
-//! replay carries back in [`REPLAY`].
+//! What a dead letter says of itself: the record in the message attribute [`DEAD_LETTER`], and how it is trimmed
+//! to fit.
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Attempt;
+use crate::{Attempt, Replay};
 
 /// The message attribute that holds a [`DeadLetter`] as JSON.
 pub const DEAD_LETTER: &str = "hooklane.dead_letter";
 
-/// The message attribute of a replayed message: a [`Replay`] as JSON.
-pub const REPLAY: &str = "hooklane.replay";
-
-/// The version of both formats.
-const VERSION: u32 = 1;
+/// The version of a dead letter's record and of a replay's.
+pub(crate) const VERSION: u32 = 1;
 
 /// Why an event is in the internal queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,19 +84,6 @@ pub struct DeadLetter {
     pub trimmed: bool,
 }
 
-/// What a replayed message carries of its earlier lives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replay {
-    /// The version of this format, 1.
-    pub v: u32,
-    /// How many times the event has been replayed, this time included.
-    pub replays: u32,
-    /// Who it was at first.
-    pub origin: Origin,
-    /// Every attempt of its earlier lives, oldest first.
-    pub attempts: Vec<Attempt>,
-}
-
 /// The history of one event as it dies: everything [`DeadLetter`] needs beside the attempts of its last life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Death {
@@ -122,11 +106,8 @@ impl DeadLetter {
         earlier: Option<Replay>,
         attempts: Vec<Attempt>,
     ) -> Self {
-        let (replays, origin, mut all) = match earlier {
-            Some(replay) => (replay.replays, replay.origin, replay.attempts),
-            None => (0, origin, Vec::new()),
-        };
-        all.extend(attempts);
+        let mut life = earlier.unwrap_or_else(|| Replay::new(0, origin));
+        life.attempts.extend(attempts);
         Self {
             v: VERSION,
             reason: death.reason,
@@ -134,10 +115,10 @@ impl DeadLetter {
             source_queue: source_queue.to_owned(),
             dead_at: death.dead_at,
             callback: death.callback,
-            replays,
-            origin,
-            attempts: all,
-            trimmed: false,
+            replays: life.replays,
+            origin: life.origin,
+            attempts: life.attempts,
+            trimmed: life.trimmed,
         }
     }
 
@@ -152,42 +133,61 @@ impl DeadLetter {
     /// The record as JSON of at most `room` bytes: trimmed where it must be, oldest excerpts first, then
     /// the detail and the callback, then whole attempts, oldest first. None if not even what is left fits.
     pub fn to_json_within(&self, room: usize) -> Option<String> {
-        let mut record = self.clone();
-        loop {
-            let text = serde_json::to_string(&record).expect("a record has only string keys");
-            if text.len() <= room {
-                return Some(text);
-            }
-            record = record.trimmed_by_one()?;
-        }
+        json_within(self.clone(), room, Self::shed)
     }
 
-    /// The record without the next thing it can do without, if there is one left.
-    fn trimmed_by_one(mut self) -> Option<Self> {
+    /// Gives up the next thing it can do without, if there is one left.
+    fn shed(&mut self) -> bool {
         self.trimmed = true;
-        if let Some(attempt) = self.attempts.iter_mut().find(|a| !a.excerpt.is_empty()) {
-            attempt.excerpt.clear();
-        } else if self.detail.is_some() {
-            self.detail = None;
-        } else if self.callback.is_some() {
-            self.callback = None;
-        } else if !self.attempts.is_empty() {
-            self.attempts.remove(0);
-        } else {
-            return None;
-        }
-        Some(self)
+        shed_excerpt(&mut self.attempts)
+            || self.detail.take().is_some()
+            || self.callback.take().is_some()
+            || shed_attempt(&mut self.attempts)
     }
 }
 
-impl Replay {
-    /// Reads what a replayed message carries.
-    ///
-    /// # Errors
-    /// When the text is not such a record.
-    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+/// The record as JSON of at most `room` bytes; `shed` gives up one thing after the other, and says when nothing
+/// is left.
+pub(crate) fn json_within<T: Serialize>(
+    mut record: T,
+    room: usize,
+    shed: impl Fn(&mut T) -> bool,
+) -> Option<String> {
+    loop {
+        let text = json(&record);
+        if text.len() <= room {
+            return Some(text);
+        }
+        if !shed(&mut record) {
+            return None;
+        }
     }
+}
+
+/// As SQS takes it: the two characters that JSON allows and SQS refuses, which only text of strangers holds, are
+/// written as escapes.
+fn json(record: &impl Serialize) -> String {
+    let text = serde_json::to_string(record).expect("a record has only string keys");
+    if !text.contains(['\u{fffe}', '\u{ffff}']) {
+        return text;
+    }
+    text.replace('\u{fffe}', "\\ufffe")
+        .replace('\u{ffff}', "\\uffff")
+}
+
+/// Gives up the oldest excerpt that is left.
+pub(crate) fn shed_excerpt(attempts: &mut [Attempt]) -> bool {
+    let oldest = attempts.iter_mut().find(|a| !a.excerpt.is_empty());
+    oldest.map(|attempt| attempt.excerpt.clear()).is_some()
+}
+
+/// Gives up the oldest attempt.
+pub(crate) fn shed_attempt(attempts: &mut Vec<Attempt>) -> bool {
+    if attempts.is_empty() {
+        return false;
+    }
+    attempts.remove(0);
+    true
 }
 
 /// The message group of a dead letter: a group of its own, since a FIFO queue shows only the first ten
@@ -221,38 +221,31 @@ mod tests {
         }
     }
 
-    fn attempts(life: u32, count: u32) -> Vec<Attempt> {
+    fn attempts(count: u32) -> Vec<Attempt> {
         let outcome = Ok(Answer {
             status: 500,
             retry_after: None,
             excerpt: "x".repeat(512),
         });
         (1..=count)
-            .map(|n| Attempt::new(life, n, AT, Duration::from_millis(8), &outcome))
+            .map(|n| Attempt::new(0, n, AT, Duration::from_millis(8), &outcome))
             .collect()
     }
 
-    fn record(earlier: Option<Replay>) -> DeadLetter {
+    fn record() -> DeadLetter {
         let death = Death {
             reason: Reason::Exhausted,
             detail: None,
             dead_at: AT,
             callback: Some("https://hooks.example.com/workn".to_owned()),
         };
-        let life = earlier.as_ref().map_or(0, |r| r.replays);
-        DeadLetter::new(
-            "https://sqs/q.fifo",
-            death,
-            origin(),
-            earlier,
-            attempts(life, 4),
-        )
+        DeadLetter::new("https://sqs/q.fifo", death, origin(), None, attempts(4))
     }
 
     #[test]
     fn the_record_reads_as_the_contract_says() {
         let json: serde_json::Value =
-            serde_json::from_str(&record(None).to_json_within(9000).unwrap()).unwrap();
+            serde_json::from_str(&record().to_json_within(9000).unwrap()).unwrap();
         assert_eq!(json["v"], 1);
         assert_eq!(json["reason"], "exhausted");
         assert_eq!(json["dead_at"], "2025-02-12T14:30:45.123Z");
@@ -264,29 +257,9 @@ mod tests {
     }
 
     #[test]
-    fn a_second_death_shows_both_lives_and_the_first_identity() {
-        let earlier = Replay {
-            v: 1,
-            replays: 1,
-            origin: Origin {
-                message_id: "m-0".to_owned(),
-                ..origin()
-            },
-            attempts: attempts(0, 4),
-        };
-        let second = record(Some(earlier));
-        assert_eq!(second.origin.message_id, "m-0");
-        assert_eq!(second.replays, 1);
-        assert_eq!(
-            second.attempts.iter().map(|a| a.life).collect::<Vec<_>>(),
-            [0, 0, 0, 0, 1, 1, 1, 1]
-        );
-    }
-
-    #[test]
     fn a_record_that_does_not_fit_loses_its_oldest_excerpts_first_and_says_so() {
-        let full = record(None).to_json_within(usize::MAX).unwrap();
-        let trimmed = record(None).to_json_within(full.len() - 1).unwrap();
+        let full = record().to_json_within(usize::MAX).unwrap();
+        let trimmed = record().to_json_within(full.len() - 1).unwrap();
         let trimmed = DeadLetter::parse(&trimmed).unwrap();
         assert!(trimmed.trimmed);
         assert_eq!(trimmed.attempts[0].excerpt, "");
@@ -296,7 +269,7 @@ mod tests {
     #[test]
     fn a_trimmed_record_fits_whatever_the_room_or_there_is_none() {
         for room in 0..3_000 {
-            match record(None).to_json_within(room) {
+            match record().to_json_within(room) {
                 Some(text) => assert!(text.len() <= room),
                 None => assert!(
                     room < 500,
@@ -307,8 +280,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stranger_wrote_is_kept_in_characters_that_sqs_takes() {
+        let mut hostile = record();
+        hostile.origin.message_id = "a\u{fffe}b\u{ffff}\\c".to_owned();
+        let text = hostile.to_json_within(9000).unwrap();
+        assert!(!text.contains(['\u{fffe}', '\u{ffff}']), "{text}");
+        assert_eq!(DeadLetter::parse(&text).unwrap(), hostile);
+    }
+
+    #[test]
     fn a_reason_or_error_of_a_newer_version_is_still_read() {
-        let text = record(None)
+        let text = record()
             .to_json_within(9000)
             .unwrap()
             .replace("\"exhausted\"", "\"moon-phase\"");

@@ -8,19 +8,19 @@ mod excerpt;
 mod lane;
 mod outcome;
 mod record;
+mod replay;
 mod request;
 mod schedule;
 mod secret;
 mod signature;
 
 pub use callback::{Callback, masked};
-pub use dead_letter::{
-    DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Reason, Replay, dead_letter_group,
-};
+pub use dead_letter::{DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_letter_group};
 pub use excerpt::*;
 pub use lane::{Hide, LONGEST_HIDE, Lane};
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
 pub use record::{Attempt, Record, RecordState, Verdict, Visit};
+pub use replay::{REPLAY, Replay};
 pub use request::{RequestFacts, headers};
 pub use schedule::{
     Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings,

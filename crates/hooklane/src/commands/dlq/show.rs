@@ -233,6 +233,7 @@ Body, 25 bytes
             replays: 1,
             origin: origin(),
             attempts: attempts_of(0, ""),
+            trimmed: false,
         };
         let shown = text(&recorded(&record(Some(earlier), "")));
         assert!(shown.contains("\n  1 of life 1  "), "{shown}");
