@@ -112,8 +112,9 @@ fn attributes(
             return kept.iter().cloned().chain([record]).collect();
         }
     }
-    // A body that fills the queue's limit leaves no room at all: the event is kept, the record is in the log.
-    own.into_iter().collect()
+    // A body that fills the queue's limit leaves no room at all: the event is kept, with the earlier lives it came
+    // with, and the record is in the log.
+    own.into_iter().chain(earlier_lives(message)).collect()
 }
 
 /// What the message carries besides our own records, the event's name first.
@@ -126,6 +127,11 @@ fn own_attributes(message: &Received) -> Vec<(String, Attribute)> {
         .collect();
     own.sort_by_key(|(name, _)| name != EVENT_NAME);
     own
+}
+
+fn earlier_lives(message: &Received) -> Option<(String, Attribute)> {
+    let carried = message.attributes.get(REPLAY)?;
+    Some((REPLAY.to_owned(), carried.clone()))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl<P: Post> LaneRun<'_, P> {
                 .await;
         };
         let (known, mut attempts) = known.take_attempts();
-        let body = exact_body(message, &event);
+        let body = exact_body(message, &event, known.earlier.as_ref());
         for n in first.. {
             let made = self
                 .attempt(n, &url, &event, &body, known.earlier.as_ref())
@@ -147,7 +147,8 @@ impl<P: Post> LaneRun<'_, P> {
             event_name: message
                 .text_attribute(EVENT_NAME)
                 .filter(|name| is_header_text(name)),
-            replay: earlier.is_some(),
+            // What only keeps its origin (an import of what the native redrive took, say) is none.
+            replay: earlier.is_some_and(|replay| replay.replays > 0),
         };
         let request = Request {
             url: url.clone(),
@@ -235,13 +236,18 @@ impl<P: Post> LaneRun<'_, P> {
 }
 
 /// The bytes as they lie in the queue; only the two FIFO parameters that an upstream system left out are
-/// added, at the end (DESIGN section 3, "Exact bytes").
-fn exact_body(message: &queue::Received, event: &Event) -> bytes::Bytes {
+/// added, at the end (DESIGN section 3, "Exact bytes"). A replay has those of its first life, if it had any: the
+/// body is what it was then.
+fn exact_body(message: &queue::Received, event: &Event, earlier: Option<&Replay>) -> bytes::Bytes {
+    let (deduplication_id, group) = match earlier {
+        Some(replay) => (&replay.origin.deduplication_id, &replay.origin.group),
+        None => (&message.deduplication_id, &message.group),
+    };
     let mut missing = Vec::new();
-    if let (None, Some(id)) = (event.deduplication_id(), &message.deduplication_id) {
+    if let (None, Some(id)) = (event.deduplication_id(), deduplication_id) {
         missing.push((event::DEDUPLICATION_ID, id.as_str()));
     }
-    if let (None, Some(group)) = (event.group_id(), &message.group) {
+    if let (None, Some(group)) = (event.group_id(), group) {
         missing.push((event::GROUP_ID, group.as_str()));
     }
     if missing.is_empty() {
