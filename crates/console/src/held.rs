@@ -1,11 +1,11 @@
 //! What a scan holds: receipt handles and their leases, extended while it runs and given back at its end.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use queue::{EntryErrorKind, MAX_BATCH, Queue, Received};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Batch calls at the same time.
 const CALLS: usize = 8;
@@ -14,88 +14,155 @@ const CALLS: usize = 8;
 const TRIES: u32 = 4;
 const BEFORE_THE_SECOND: Duration = Duration::from_millis(250);
 
-/// The messages a scan holds, the one whose lease ends first at the front.
+/// The messages a scan holds, by MessageId.
 pub(crate) struct Held {
     queue: Queue,
     lease: Duration,
-    messages: VecDeque<Message>,
+    messages: HashMap<String, Message>,
+    /// The one whose lease ends first comes first.
+    ends: BTreeSet<(Instant, String)>,
+    received: u64,
 }
 
 struct Message {
     handle: String,
     lease_until: Instant,
+    /// Which receive of this scan brought it.
+    number: u64,
 }
+
+/// One entry of a batch call: the MessageId and the handle.
+type Entry = (String, String);
 
 impl Held {
     pub(crate) fn new(queue: &Queue, lease: Duration) -> Self {
         Self {
             queue: queue.clone(),
             lease,
-            messages: VecDeque::new(),
+            messages: HashMap::new(),
+            ends: BTreeSet::new(),
+            received: 0,
         }
     }
 
+    /// Holds a message; one that came again after its lease was lost is held by its new handle.
     pub(crate) fn add(&mut self, message: &Received) {
-        self.messages.push_back(Message {
+        self.forget(&message.message_id);
+        let id = message.message_id.clone();
+        self.ends.insert((message.lease_until, id.clone()));
+        self.received += 1;
+        let held = Message {
             handle: message.receipt_handle.clone(),
             lease_until: message.lease_until,
-        });
+            number: self.received,
+        };
+        self.messages.insert(id, held);
+    }
+
+    /// Lets go of a message that is deleted or lost.
+    pub(crate) fn forget(&mut self, message_id: &str) {
+        if let Some(message) = self.messages.remove(message_id) {
+            self.ends
+                .remove(&(message.lease_until, message_id.to_owned()));
+        }
+    }
+
+    /// The handle of a message and until when it is ours; nothing if it was lost.
+    pub(crate) fn lease(&self, message_id: &str) -> Option<(&str, Instant)> {
+        let message = self.messages.get(message_id)?;
+        Some((&message.handle, message.lease_until))
     }
 
     /// Extends every lease of which less than half is left. One that cannot be extended now keeps its end; one
     /// that is lost is let go: the message is back in the queue.
     pub(crate) async fn extend(&mut self) {
         let due = Instant::now() + self.lease / 2;
-        let mut batches = Vec::new();
-        while self.messages.front().is_some_and(|m| m.lease_until <= due) {
-            let size = self.messages.len().min(MAX_BATCH);
-            batches.push(self.messages.drain(..size).collect());
-        }
-        if batches.is_empty() {
+        let due: Vec<_> = self
+            .ends
+            .iter()
+            .take_while(|(end, _)| *end <= due)
+            .collect();
+        if due.is_empty() {
             return;
         }
+        let entries = due.into_iter().map(|(_, id)| self.entry(id)).collect();
         let (queue, lease) = (self.queue.clone(), self.lease);
-        let extended =
-            concurrently(batches, move |batch| extend(queue.clone(), batch, lease)).await;
-        self.messages.extend(extended.into_iter().flatten());
-        self.messages
-            .make_contiguous()
-            .sort_by_key(|m| m.lease_until);
+        let extended = in_batches(entries, move |batch| extend(queue.clone(), batch, lease));
+        for (id, answer) in extended.await.into_iter().flatten() {
+            match answer {
+                Extended::Until(end) => self.prolong(id, end),
+                Extended::NotNow => {}
+                Extended::Lost => self.forget(&id),
+            }
+        }
     }
 
-    /// Gives everything back, what was received last first. Says how many messages could not be given back; they
-    /// come back by themselves when their leases end.
-    pub(crate) async fn give_back(self) -> usize {
-        let mut handles = self.messages.into_iter().rev().map(|m| m.handle).peekable();
-        let mut batches = Vec::new();
-        while handles.peek().is_some() {
-            batches.push(handles.by_ref().take(MAX_BATCH).collect());
+    /// Extends leases as they come due, until this future is dropped.
+    pub(crate) async fn hold(&mut self) {
+        loop {
+            self.extend().await;
+            sleep(self.lease / 8).await;
         }
-        let queue = self.queue;
-        let kept = concurrently(batches, move |batch| give_back(queue.clone(), batch)).await;
+    }
+
+    fn prolong(&mut self, id: String, end: Instant) {
+        let Some(message) = self.messages.get_mut(&id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut message.lease_until, end);
+        self.ends.remove(&(before, id.clone()));
+        self.ends.insert((end, id));
+    }
+
+    fn entry(&self, id: &str) -> Entry {
+        (id.to_owned(), self.messages[id].handle.clone())
+    }
+
+    /// Gives everything back but what is to be kept, what was received last first. Says how many messages could
+    /// not be given back; they come back by themselves when their leases end.
+    pub(crate) async fn give_back_unless(&mut self, keep: impl Fn(&str) -> bool) -> usize {
+        let mut ids: Vec<_> = self
+            .messages
+            .keys()
+            .filter(|id| !keep(id))
+            .cloned()
+            .collect();
+        ids.sort_by_key(|id| std::cmp::Reverse(self.messages[id].number));
+        let entries = ids.iter().map(|id| self.entry(id)).collect();
+        let queue = self.queue.clone();
+        let kept = in_batches(entries, move |batch| give_back(queue.clone(), batch)).await;
+        ids.iter().for_each(|id| self.forget(id));
         kept.into_iter().sum()
     }
+
+    /// Gives everything back; see [`Held::give_back_unless`].
+    pub(crate) async fn give_back(&mut self) -> usize {
+        self.give_back_unless(|_| false).await
+    }
 }
 
-async fn extend(queue: Queue, batch: Vec<Message>, lease: Duration) -> Vec<Message> {
-    let lease_until = Instant::now() + lease;
-    let changes: Vec<_> = batch.iter().map(|m| (m.handle.as_str(), lease)).collect();
+enum Extended {
+    Until(Instant),
+    NotNow,
+    Lost,
+}
+
+async fn extend(queue: Queue, batch: Vec<Entry>, lease: Duration) -> Vec<(String, Extended)> {
+    let until = Instant::now() + lease;
+    let changes: Vec<_> = batch.iter().map(|(_, h)| (h.as_str(), lease)).collect();
     let Ok(answers) = queue.change_visibility_batch(&changes).await else {
-        return batch;
+        return Vec::new();
     };
-    let answered = batch.into_iter().zip(answers);
-    let held = answered.filter_map(|(message, answer)| match answer {
-        Ok(()) => Some(Message {
-            lease_until,
-            ..message
-        }),
-        Err(error) if error.kind() == EntryErrorKind::HandleLost => None,
-        Err(_) => Some(message),
+    let answers = answers.into_iter().map(|answer| match answer {
+        Ok(()) => Extended::Until(until),
+        Err(error) if error.kind() == EntryErrorKind::HandleLost => Extended::Lost,
+        Err(_) => Extended::NotNow,
     });
-    held.collect()
+    batch.into_iter().map(|(id, _)| id).zip(answers).collect()
 }
 
-async fn give_back(queue: Queue, mut handles: Vec<String>) -> usize {
+async fn give_back(queue: Queue, batch: Vec<Entry>) -> usize {
+    let mut handles: Vec<_> = batch.into_iter().map(|(_, handle)| handle).collect();
     let mut wait = BEFORE_THE_SECOND;
     for attempt in 1..=TRIES {
         let changes: Vec<_> = handles
@@ -110,24 +177,24 @@ async fn give_back(queue: Queue, mut handles: Vec<String>) -> usize {
         if handles.is_empty() || attempt == TRIES {
             break;
         }
-        tokio::time::sleep(wait).await;
+        sleep(wait).await;
         wait *= 2;
     }
     handles.len()
 }
 
-/// Runs a job per batch, [`CALLS`] at a time, begun in the order given.
-async fn concurrently<B, T, F>(batches: Vec<B>, job: impl Fn(B) -> F) -> Vec<T>
+/// Runs a job for each [`MAX_BATCH`] entries, [`CALLS`] at a time, begun in the order given.
+async fn in_batches<T, F>(entries: Vec<Entry>, job: impl Fn(Vec<Entry>) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
     let (mut running, mut done) = (JoinSet::new(), Vec::new());
-    for batch in batches {
+    for batch in entries.chunks(MAX_BATCH) {
         if running.len() == CALLS {
             done.extend(running.join_next().await.and_then(Result::ok));
         }
-        running.spawn(job(batch));
+        running.spawn(job(batch.to_vec()));
     }
     done.extend(running.join_all().await);
     done

@@ -111,6 +111,21 @@ impl Letter {
         last_of_life.map(|(_, attempt)| attempt.n).sum()
     }
 
+    /// How many lives it had before this one.
+    pub fn replays(&self) -> u32 {
+        match &self.fate {
+            Fate::Recorded(record) => record.replays,
+            Fate::Backstop(Some(replay)) => replay.replays,
+            Fate::Backstop(None) | Fate::Unreadable(_) => 0,
+        }
+    }
+
+    /// What it holds, in bytes: body and attributes.
+    pub fn size(&self) -> usize {
+        let attributes = self.message.attributes.iter();
+        self.message.body.len() + attributes.map(|(name, a)| a.size(name)).sum::<usize>()
+    }
+
     /// When the event was first sent. Unknown if the native redrive moved it within FIFO queues: that starts
     /// its time anew.
     pub fn sent_at(&self) -> Option<Timestamp> {

@@ -1,22 +1,34 @@
-//! Looks at dead letters in the internal queue.
+//! Looks at dead letters in the internal queue, sends them back and drops them.
 //!
 //! Viewing takes nothing out: a scan receives everything it can, keeps it invisible until it has seen all, and
-//! gives it back. SQS counts that as a receive of each message.
+//! gives it back. SQS counts that as a receive of each message. What is to be changed stays held ([`take`]) until it
+//! is in its new place; then it is deleted.
 
+mod audit;
 mod filter;
 mod held;
 mod letter;
 mod listing;
 mod moment;
+mod moves;
+mod order;
+mod replay;
 mod report;
 mod scan;
+mod take;
+mod target;
 mod text;
 
+pub use audit::Audit;
 pub use filter::{
     Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, Selection, StatusFilter, parse_moment,
 };
 pub use letter::{Fate, Letter};
 pub use listing::{Exact, Group, Groups, Listing, Row, Shown};
+pub use moves::{Failure, Outcome, Progress};
+pub use replay::replay;
 pub use report::{End, Missing, Report};
 pub use scan::{MOST_MESSAGES, ScanOptions, scan};
+pub use take::{MOST_BYTES, TAKE_LEASE, Taken, take};
+pub use target::Target;
 pub use text::pretty;

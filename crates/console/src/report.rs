@@ -15,7 +15,7 @@ pub enum End {
     Empty,
     /// What was looked for was found.
     Found,
-    /// It received as many messages as it may.
+    /// It received as many messages, or as many bytes, as it may.
     Full,
     /// It was told to stop.
     Stopped,
@@ -75,7 +75,7 @@ impl Report {
         let mut notes = match &self.end {
             End::Found => vec![],
             End::Empty => self.notes_on_missing(),
-            End::Full => vec![self.broken_off("it holds as many messages as a scan may")],
+            End::Full => vec![self.broken_off("it holds as much as a scan may")],
             End::Stopped => vec![self.broken_off("it was stopped")],
             End::Failed(error) => vec![self.broken_off(&error.to_string())],
         };

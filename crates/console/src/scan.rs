@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use queue::{MAX_BATCH, Queue, QueueError, ReceiveOptions, Received};
+use queue::{Counts, MAX_BATCH, Queue, QueueError, ReceiveOptions, Received};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -42,9 +42,9 @@ impl Default for ScanOptions {
     }
 }
 
-/// Shows every dead letter it can get hold of to `look`, each once, until there are no more, `look` breaks or
-/// `stop` is cancelled. Then, whatever ended it, everything is given back. What broke off the scan is in the
-/// report, since what was seen until then is worth having.
+/// Shows every dead letter it can get hold of to `look`, each once, until there are no more, `look` breaks
+/// (and says how the scan ends) or `stop` is cancelled. Then, whatever ended it, everything is given back. What
+/// broke off the scan is in the report, since what was seen until then is worth having.
 ///
 /// Do not drop this future while it runs: what it holds would stay hidden until the leases end.
 ///
@@ -54,73 +54,91 @@ pub async fn scan(
     queue: &Queue,
     options: ScanOptions,
     stop: &CancellationToken,
-    look: impl FnMut(Letter) -> ControlFlow<()>,
+    look: impl FnMut(Letter) -> ControlFlow<End>,
 ) -> Result<Report, QueueError> {
-    let counts = queue.counts().await?;
-    let mut scan = Scan {
-        queue,
-        options,
-        held: Held::new(queue, options.lease),
-        seen: HashSet::new(),
-        shared_groups: BTreeSet::new(),
-        look,
-    };
-    let end = scan.run(stop).await.unwrap_or_else(End::Failed);
-    Ok(Report {
-        seen: scan.seen.len(),
-        counts,
-        shared_groups: scan.shared_groups,
-        end,
-        lease: options.lease,
-        kept: scan.held.give_back().await,
-    })
+    let mut sweep = Sweep::begin(queue, options).await?;
+    let end = sweep.run(stop, look).await;
+    let kept = sweep.held.give_back().await;
+    Ok(sweep.report(end, kept))
 }
 
-struct Scan<'a, L> {
-    queue: &'a Queue,
+/// A scan under way: what it saw and holds.
+pub(crate) struct Sweep {
+    pub(crate) queue: Queue,
+    pub(crate) held: Held,
     options: ScanOptions,
-    held: Held,
+    counts: Counts,
+    received: usize,
     seen: HashSet<String>,
     shared_groups: BTreeSet<String>,
-    look: L,
 }
 
-impl<L: FnMut(Letter) -> ControlFlow<()>> Scan<'_, L> {
-    async fn run(&mut self, stop: &CancellationToken) -> Result<End, QueueError> {
-        let (mut received, mut receives, mut empty) = (0, 1, 0);
+impl Sweep {
+    /// Reads the queue's counts; nothing is received yet.
+    pub(crate) async fn begin(queue: &Queue, options: ScanOptions) -> Result<Self, QueueError> {
+        Ok(Self {
+            counts: queue.counts().await?,
+            queue: queue.clone(),
+            held: Held::new(queue, options.lease),
+            options,
+            received: 0,
+            seen: HashSet::new(),
+            shared_groups: BTreeSet::new(),
+        })
+    }
+
+    /// Receives until nothing more comes; everything stays held. May be run again: what has become visible since
+    /// is shown then.
+    pub(crate) async fn run(
+        &mut self,
+        stop: &CancellationToken,
+        mut look: impl FnMut(Letter) -> ControlFlow<End>,
+    ) -> End {
+        let (mut receives, mut empty) = (1, 0);
         while empty < EMPTY_RECEIVES {
             if stop.is_cancelled() {
-                return Ok(End::Stopped);
+                return End::Stopped;
             }
-            if received >= self.options.most {
-                return Ok(End::Full);
+            if self.received >= self.options.most {
+                return End::Full;
             }
             let round = self.receive(receives).await;
             let all_brought = round
                 .iter()
                 .all(|r| matches!(r, Ok(messages) if !messages.is_empty()));
             receives = if all_brought { RECEIVES } else { 1 };
-            let before = received;
-            let mut found = false;
-            let mut failed = None;
+            let before = self.received;
+            let mut end = None;
             for messages in round {
                 match messages {
                     Ok(messages) => {
-                        received += messages.len();
-                        found |= self.show(messages).is_break();
+                        self.received += messages.len();
+                        if let ControlFlow::Break(why) = self.show(messages, &mut look) {
+                            end = Some(why);
+                        }
                     }
-                    Err(error) => failed = Some(error),
+                    Err(error) => end = end.or(Some(End::Failed(error))),
                 }
             }
-            match failed {
-                _ if found => return Ok(End::Found),
-                Some(error) => return Err(error),
-                None if received == before => empty += 1,
+            match end {
+                Some(end) => return end,
+                None if self.received == before => empty += 1,
                 None => empty = 0,
             }
             self.held.extend().await;
         }
-        Ok(End::Empty)
+        End::Empty
+    }
+
+    pub(crate) fn report(&self, end: End, kept: usize) -> Report {
+        Report {
+            seen: self.seen.len(),
+            counts: self.counts,
+            shared_groups: self.shared_groups.clone(),
+            end,
+            lease: self.options.lease,
+            kept,
+        }
     }
 
     /// So many receives at once, all waited for: what an abandoned one brought would stay hidden.
@@ -138,7 +156,11 @@ impl<L: FnMut(Letter) -> ControlFlow<()>> Scan<'_, L> {
         running.join_all().await
     }
 
-    fn show(&mut self, messages: Vec<Received>) -> ControlFlow<()> {
+    fn show(
+        &mut self,
+        messages: Vec<Received>,
+        look: &mut impl FnMut(Letter) -> ControlFlow<End>,
+    ) -> ControlFlow<End> {
         // All are held before one is shown: whatever `look` does, all are given back.
         messages.iter().for_each(|message| self.held.add(message));
         for message in messages {
@@ -150,7 +172,7 @@ impl<L: FnMut(Letter) -> ControlFlow<()>> Scan<'_, L> {
             if let Some(group) = letter.shared_group() {
                 self.shared_groups.insert(group.to_owned());
             }
-            (self.look)(letter)?;
+            look(letter)?;
         }
         ControlFlow::Continue(())
     }

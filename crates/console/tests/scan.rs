@@ -134,7 +134,7 @@ async fn a_scan_that_found_its_letter_ends_and_gives_everything_back() {
     let look = |letter: Letter| match letter.is("origin-95") {
         true => {
             found = Some(letter);
-            ControlFlow::Break(())
+            ControlFlow::Break(End::Found)
         }
         false => ControlFlow::Continue(()),
     };

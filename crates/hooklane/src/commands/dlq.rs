@@ -61,7 +61,7 @@ async fn show(queue: &Queue, id: &str, json: bool) -> anyhow::Result<Exit> {
     let report = scan(queue, |letter| {
         if letter.is(id) {
             found = Some(letter);
-            return ControlFlow::Break(());
+            return ControlFlow::Break(End::Found);
         }
         if meant.is_none() && letter.msg_id().is_some_and(|msg_id| msg_id == id) {
             meant = Some(letter.id().to_owned());
@@ -87,7 +87,7 @@ async fn show(queue: &Queue, id: &str, json: bool) -> anyhow::Result<Exit> {
 /// Scans until the end or Ctrl-C, and shows how far it is on a terminal.
 async fn scan(
     queue: &Queue,
-    mut look: impl FnMut(Letter) -> ControlFlow<()>,
+    mut look: impl FnMut(Letter) -> ControlFlow<End>,
 ) -> anyhow::Result<Report> {
     let stop = stop::on_signals()?;
     // Drawn on standard error, and only if that is a terminal.

@@ -1,0 +1,164 @@
+//! Where a replay goes, and what is sent there.
+
+use std::collections::BTreeMap;
+
+use delivery::{DEAD_LETTER, Origin, REPLAY, Replay};
+use event::{EVENT_NAME, Event};
+use queue::{Attribute, Outgoing, Queue};
+
+use crate::{Fate, Letter};
+
+/// SQS takes ten message attributes; what a replay carries is one.
+const OTHERS: usize = 9;
+
+/// The queue that replayed events are sent to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    queue: Queue,
+    /// Letters of other queues are refused.
+    only_its_own: bool,
+}
+
+impl Target {
+    /// The source queue. Letters that came from another queue are not sent there.
+    pub fn source(queue: Queue) -> Self {
+        Self {
+            queue,
+            only_its_own: true,
+        }
+    }
+
+    /// A queue that the engineer names: everything goes there.
+    pub fn named(queue: Queue) -> Self {
+        Self {
+            queue,
+            only_its_own: false,
+        }
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// The message that a replay of this letter sends: the same body and attributes, the group of the event, what
+    /// `hooklane.replay` carries of its earlier lives, and a deduplication id that swallows a repetition of this
+    /// replay but not the replay of a new death (DESIGN section 3, "A replay keeps its first life").
+    ///
+    /// # Errors
+    /// Why this letter cannot be sent there.
+    pub fn outgoing(&self, letter: &Letter) -> Result<Outgoing, String> {
+        self.takes(letter)?;
+        let replay = replay_of(letter)?;
+        let (group, deduplication_id) = match self.queue.is_fifo() {
+            true => {
+                let group = letter.group().map(str::to_owned);
+                let group = group.ok_or("it has no message group, and a FIFO queue needs one")?;
+                let id = format!("{}~r", letter.message.message_id);
+                (Some(group), Some(id))
+            }
+            false => (None, None),
+        };
+        let body = String::from_utf8_lossy(&letter.message.body).into_owned();
+        Ok(Outgoing {
+            attributes: self.attributes(letter, &replay, body.len())?,
+            body,
+            group,
+            deduplication_id,
+        })
+    }
+
+    fn takes(&self, letter: &Letter) -> Result<(), String> {
+        match &letter.fate {
+            Fate::Recorded(record)
+                if self.only_its_own && !is_same(&record.source_queue, self.queue.url()) =>
+            {
+                Err(format!(
+                    "it came from another queue, {}: name it with --to",
+                    record.source_queue
+                ))
+            }
+            Fate::Unreadable(problem) => Err(format!(
+                "{problem}; its group and its history are unknown: export it and send its body as a new event"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn attributes(
+        &self,
+        letter: &Letter,
+        replay: &Replay,
+        body: usize,
+    ) -> Result<BTreeMap<String, Attribute>, String> {
+        let mut own: Vec<_> = letter
+            .message
+            .attributes
+            .iter()
+            .filter(|(name, _)| ![DEAD_LETTER, REPLAY].contains(&name.as_str()))
+            .collect();
+        // Should there be one too many, the event's name is not the one that goes.
+        own.sort_by_key(|(name, _)| *name != EVENT_NAME);
+        own.truncate(OTHERS);
+        let size: usize = own.iter().map(|(name, a)| a.size(name)).sum();
+        let used = body + size + Attribute::string("").size(REPLAY);
+        let room = self
+            .queue
+            .attributes()
+            .maximum_message_size
+            .checked_sub(used);
+        let Some(text) = room.and_then(|room| replay.to_json_within(room)) else {
+            return Err(format!(
+                "body and attributes fill the {} bytes that {} takes: there is no room for its history; export it \
+                 and send its body as a new event",
+                self.queue.attributes().maximum_message_size,
+                self.queue.url()
+            ));
+        };
+        let own = own.into_iter().map(|(name, a)| (name.clone(), a.clone()));
+        Ok(own
+            .chain([(REPLAY.to_owned(), Attribute::string(text))])
+            .collect())
+    }
+}
+
+/// What the letter's next life carries of the earlier ones.
+fn replay_of(letter: &Letter) -> Result<Replay, String> {
+    match &letter.fate {
+        Fate::Recorded(record) => Ok(Replay::of(record.clone())),
+        Fate::Backstop(Some(replay)) => Ok(Replay {
+            replays: replay.replays.saturating_add(1),
+            ..replay.clone()
+        }),
+        Fate::Backstop(None) => Ok(Replay::new(1, origin_of(letter))),
+        Fate::Unreadable(problem) => Err(problem.clone()),
+    }
+}
+
+/// What can be known of a letter that the native redrive moved: it keeps the MessageId and the group, and the body
+/// may hold the deduplication id.
+pub(crate) fn origin_of(letter: &Letter) -> Origin {
+    let message = &letter.message;
+    let event = Event::parse(&message.body).ok();
+    let deduplication_id = event.as_ref().and_then(Event::deduplication_id);
+    Origin {
+        message_id: message.message_id.clone(),
+        sequence_number: None,
+        deduplication_id: deduplication_id.map(str::to_owned),
+        group: message.group.clone(),
+        sent_at: message.sent_at,
+    }
+}
+
+/// Whether two URLs name one queue: a queue has several addresses (endpoints, a local name), and always the
+/// same account and name at its end.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    let name = |url: &str| {
+        let mut parts = url.trim_end_matches('/').rsplit('/');
+        parts
+            .next()
+            .map(str::to_owned)
+            .zip(parts.next().map(str::to_owned))
+    };
+    name(a) == name(b)
+}
