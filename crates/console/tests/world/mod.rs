@@ -1,5 +1,7 @@
 //! An internal queue on virtual time: `local-sqs` in process, the real SDK.
 
+#![allow(dead_code, reason = "each test file uses its part of the world")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,6 +48,15 @@ impl World {
 
     /// The internal queue through a connection whose calls of `action` break after the first `good` ones.
     pub(crate) async fn breaking(&self, action: &'static str, good: u32) -> Queue {
+        self.breaking_way_to(&self.dead, action, good).await
+    }
+
+    /// The same for the source queue.
+    pub(crate) async fn breaking_source(&self, action: &'static str, good: u32) -> Queue {
+        self.breaking_way_to(&self.source, action, good).await
+    }
+
+    async fn breaking_way_to(&self, queue: &Queue, action: &'static str, good: u32) -> Queue {
         let breaking = Breaking {
             inner: self.local.http_client(),
             action,
@@ -53,7 +64,7 @@ impl World {
             calls: Arc::default(),
         };
         let sqs = Sqs::in_process(SharedHttpClient::new(breaking));
-        Queue::open(&sqs, self.dead.url()).await.unwrap()
+        Queue::open(&sqs, queue.url()).await.unwrap()
     }
 
     pub(crate) async fn counts(&self) -> Counts {
