@@ -3,6 +3,7 @@
 use delivery::{Attempt, DEAD_LETTER, DeadLetter, REPLAY, Reason, Replay};
 use event::{Event, Timestamp};
 use queue::Received;
+use url::Url;
 
 /// A dead letter, read. Whatever its attributes hold, it is shown: nothing is lost by being malformed.
 #[derive(Debug, Clone)]
@@ -178,6 +179,16 @@ impl Letter {
             Fate::Recorded(record) => record.callback.as_deref(),
             _ => None,
         }
+    }
+
+    /// The host of [`Letter::callback`], with its port unless that is the usual one of its scheme.
+    pub fn callback_host(&self) -> Option<String> {
+        let url = Url::parse(self.callback()?).ok()?;
+        let host = url.host_str()?;
+        Some(match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        })
     }
 }
 

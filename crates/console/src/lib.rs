@@ -6,6 +6,7 @@
 
 mod audit;
 mod filter;
+mod groups;
 mod held;
 mod letter;
 mod listing;
@@ -14,6 +15,8 @@ mod moves;
 mod order;
 mod replay;
 mod report;
+#[cfg(test)]
+mod sample;
 mod scan;
 mod take;
 mod target;
@@ -23,8 +26,9 @@ pub use audit::Audit;
 pub use filter::{
     Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, Selection, StatusFilter, parse_moment,
 };
+pub use groups::{Group, Groups};
 pub use letter::{Fate, Letter};
-pub use listing::{Exact, Group, Groups, Listing, Row, Shown};
+pub use listing::{Exact, Listing, Row, Shown};
 pub use moves::{Failure, Outcome, Progress};
 pub use replay::replay;
 pub use report::{End, Missing, Report};

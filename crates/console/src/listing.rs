@@ -1,13 +1,13 @@
-//! What is printed of dead letters: the shapes of `dlq ls`, `dlq groups` and `dlq show`.
+//! What is printed of dead letters: the shapes of `dlq ls` and `dlq show`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use delivery::{DEAD_LETTER, FailureKind, Reason};
 use event::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::Letter;
+use crate::{Filter, Letter};
 
 /// One line of `dlq ls`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,6 +37,13 @@ pub struct Row {
     /// What is wrong with the letter itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// How many letters have this id, this one included: two faults at once can leave a copy.
+    #[serde(skip_serializing_if = "is_single")]
+    pub copies: u32,
+}
+
+fn is_single(copies: &u32) -> bool {
+    *copies == 1
 }
 
 impl From<&Letter> for Row {
@@ -55,6 +62,7 @@ impl From<&Letter> for Row {
             dead_at: letter.dead_at(),
             callback: letter.callback().map(str::to_owned),
             problem: letter.problem().map(str::to_owned),
+            copies: 1,
         }
     }
 }
@@ -62,83 +70,38 @@ impl From<&Letter> for Row {
 /// The lines of `dlq ls`; bodies are not kept.
 #[derive(Debug, Default)]
 pub struct Listing {
+    filter: Filter,
     rows: Vec<((Timestamp, String), Row)>,
+    /// How many letters have an id, also of those that are not listed.
+    copies: HashMap<String, u32>,
 }
 
 impl Listing {
-    /// Writes a letter down.
+    /// Lists only the letters that a filter means.
+    pub fn of(filter: Filter) -> Self {
+        Self {
+            filter,
+            ..Self::default()
+        }
+    }
+
+    /// Writes a letter down if it is meant.
     pub fn add(&mut self, letter: &Letter) {
-        self.rows.push((letter.order(), Row::from(letter)));
+        *self.copies.entry(letter.id().to_owned()).or_default() += 1;
+        if self.filter.matches(letter) {
+            self.rows.push((letter.order(), Row::from(letter)));
+        }
     }
 
     /// The lines by time of death, events that died together as they were sent.
     pub fn into_rows(mut self) -> Vec<Row> {
         self.rows.sort_by(|(a, _), (b, _)| a.cmp(b));
-        self.rows.into_iter().map(|(_, row)| row).collect()
-    }
-}
-
-/// One line of `dlq groups`: how many letters of a group ended in one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Group {
-    /// Why they are in the internal queue.
-    pub reason: Reason,
-    /// The status of the last attempt, if an answer came.
-    pub status: Option<u16>,
-    /// What the last attempt failed with, if none came.
-    pub error: Option<FailureKind>,
-    /// The message group in the source queue.
-    pub group: Option<String>,
-    /// How many.
-    pub count: u64,
-    /// When the first of them was set aside, if that is known.
-    pub oldest: Option<Timestamp>,
-    /// When the last of them was.
-    pub newest: Option<Timestamp>,
-}
-
-/// The lines of `dlq groups`.
-#[derive(Debug, Default)]
-pub struct Groups {
-    counted: BTreeMap<Ending, Group>,
-}
-
-type Ending = (Reason, Option<u16>, Option<&'static str>, Option<String>);
-
-impl Groups {
-    /// Counts a letter.
-    pub fn add(&mut self, letter: &Letter) {
-        let last = letter.attempts().last();
-        let status = last.and_then(|attempt| attempt.status);
-        let error = last.and_then(|attempt| attempt.error);
-        let group = letter.group().map(str::to_owned);
-        let ending = (
-            letter.reason(),
-            status,
-            error.map(FailureKind::as_str),
-            group.clone(),
-        );
-        let counted = self.counted.entry(ending).or_insert(Group {
-            reason: letter.reason(),
-            status,
-            error,
-            group,
-            count: 0,
-            oldest: None,
-            newest: None,
-        });
-        counted.count += 1;
-        if let Some(at) = letter.dead_at() {
-            counted.oldest = Some(counted.oldest.map_or(at, |oldest| oldest.min(at)));
-            counted.newest = Some(counted.newest.map_or(at, |newest| newest.max(at)));
-        }
-    }
-
-    /// The lines, the most frequent first.
-    pub fn into_rows(self) -> Vec<Group> {
-        let mut rows: Vec<_> = self.counted.into_values().collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.count));
-        rows
+        let rows = self.rows.into_iter().map(|(_, row)| row);
+        rows.map(|row| Row {
+            copies: self.copies.get(&row.id).copied().unwrap_or(1),
+            ..row
+        })
+        .collect()
     }
 }
 
@@ -199,5 +162,45 @@ impl Exact {
             Ok(json) => Self::Json(json),
             Err(_) => Self::Text(text.to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sample::{DEAD, Sample, answer};
+
+    #[test]
+    fn a_copy_of_an_event_is_a_line_of_its_own_and_says_how_many_there_are() {
+        let failed = [answer(500, "")];
+        let status = crate::StatusFilter::Class(5);
+        let mut listing = Listing::of(Filter {
+            status: Some(status),
+            ..Filter::default()
+        });
+        for (id, outcomes, after_s) in [
+            ("twice", &failed[..], 2),
+            ("once", &failed[..], 1),
+            ("twice", &failed[..], 0),
+            ("twice", &[], 0),
+        ] {
+            let dead_at = DEAD.plus(Duration::from_secs(after_s));
+            let sample = Sample {
+                id,
+                outcomes,
+                dead_at,
+                ..Sample::default()
+            };
+            listing.add(&sample.letter());
+        }
+        let rows = listing.into_rows();
+        let listed: Vec<_> = rows.iter().map(|r| (r.id.as_str(), r.copies)).collect();
+        // One of the three has another status and is not listed, but is there.
+        assert_eq!(listed, [("twice", 3), ("once", 1), ("twice", 3)]);
+        let json = |row: &Row| serde_json::to_value(row).unwrap();
+        assert_eq!(json(&rows[0])["copies"], 3);
+        assert!(json(&rows[1]).get("copies").is_none());
     }
 }

@@ -1,61 +1,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use delivery::{Answer, DEAD_LETTER, DeadLetter, Death, Failure, Origin, Outcome};
-use queue::{Attribute, Received};
+use delivery::Outcome;
 
 use super::*;
-
-const DEAD: Timestamp = Timestamp::from_millis(1_739_370_645_123);
-
-fn answer(status: u16, excerpt: &str) -> Outcome {
-    Ok(Answer {
-        status,
-        retry_after: None,
-        excerpt: excerpt.to_owned(),
-    })
-}
-
-fn failure(kind: FailureKind) -> Outcome {
-    let detail = "no answer".to_owned();
-    Err(Failure { kind, detail })
-}
+use crate::sample::{DEAD, Sample, answer, failure};
 
 /// A letter of EventSetup_7 that died at [`DEAD`] after these attempts.
 fn letter(body: &str, outcomes: &[Outcome]) -> Letter {
-    let attempts = (1..).zip(outcomes);
-    let attempts = attempts.map(|(n, o)| Attempt::new(0, n, DEAD, Duration::ZERO, o));
-    let death = Death {
-        reason: Reason::Exhausted,
-        detail: None,
-        dead_at: DEAD,
-        callback: None,
-    };
-    let origin = Origin {
-        message_id: "Origin-1".to_owned(),
-        sequence_number: None,
-        deduplication_id: None,
-        group: Some("EventSetup_7".to_owned()),
-        sent_at: Timestamp::default(),
-    };
-    let record = DeadLetter::new("q", death, origin, None, attempts.collect());
-    let json = record.to_json_within(100_000).unwrap();
-    Letter::read(Received {
-        message_id: "present-1".to_owned(),
-        receipt_handle: String::new(),
-        body: body.to_owned().into(),
-        group: Some("EventSetup_7#Origin-1".to_owned()),
-        deduplication_id: Some("Origin-1".to_owned()),
-        sequence_number: None,
-        receive_count: 1,
-        sent_at: Timestamp::default(),
-        redriven_from: None,
-        attributes: BTreeMap::from([
-            (DEAD_LETTER.to_owned(), Attribute::string(json)),
-            ("event".to_owned(), Attribute::string("talent_created")),
-        ]),
-        lease_until: tokio::time::Instant::now(),
-    })
+    Sample {
+        body,
+        outcomes,
+        ..Sample::default()
+    }
+    .letter()
 }
 
 fn filter(pairs: &[(&str, &str)]) -> Filter {

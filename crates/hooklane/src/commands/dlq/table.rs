@@ -43,13 +43,14 @@ pub(super) fn of_groups(rows: &[Group]) -> String {
         return "no dead letters\n".to_owned();
     }
     let mut table = vec![line([
-        "COUNT", "REASON", "LAST", "GROUP", "OLDEST", "NEWEST",
+        "COUNT", "REASON", "LAST", "HOST", "GROUP", "OLDEST", "NEWEST",
     ])];
     table.extend(rows.iter().map(|row| {
         vec![
             row.count.to_string(),
             row.reason.as_str().to_owned(),
             result(row.status, row.error),
+            text(row.callback_host.as_deref()),
             text(row.group.as_deref()),
             time(row.oldest),
             time(row.newest),
@@ -129,6 +130,7 @@ mod tests {
             dead_at: Timestamp::parse("2025-02-12T14:30:45.123Z"),
             callback: None,
             problem: None,
+            copies: 1,
         }
     }
 
@@ -165,15 +167,17 @@ ID        DEAD AT                   REASON     LAST     ATTEMPTS  GROUP         
         let group = Group {
             reason: Reason::Exhausted,
             status: Some(500),
+            status_class: Some("5xx".to_owned()),
             error: None,
+            callback_host: Some("hooks.example.com".to_owned()),
             group: Some("EventSetup_7".to_owned()),
             count: 300,
             oldest: Timestamp::parse("2025-02-12T14:30:45Z"),
             newest: None,
         };
         let expected = "\
-COUNT  REASON     LAST  GROUP         OLDEST                    NEWEST
-300    exhausted  500   EventSetup_7  2025-02-12T14:30:45.000Z  -
+COUNT  REASON     LAST  HOST               GROUP         OLDEST                    NEWEST
+300    exhausted  500   hooks.example.com  EventSetup_7  2025-02-12T14:30:45.000Z  -
 ";
         assert_eq!(of_groups(&[group]), expected);
     }
