@@ -1,5 +1,6 @@
 //! The arguments of every command. What they mean is told here, in the help; what they do, in `commands`.
 
+mod dlq;
 mod help;
 
 use std::net::SocketAddr;
@@ -12,6 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::duration;
 use crate::exit::Exit;
+
+pub(crate) use dlq::Dlq;
 
 /// Delivers events as webhooks, in order, from Amazon SQS FIFO queues.
 #[derive(Parser)]
@@ -288,43 +291,6 @@ pub(crate) struct Verify {
 
     #[command(flatten)]
     pub(crate) output: Output,
-}
-
-/// Looks at the internal queue: what could not be delivered, and why
-///
-/// Viewing takes nothing out, but SQS counts it as a receive: the receive count of what was seen grows, and
-/// while a scan runs others do not see what it holds. Uses queue.dead_letter_url.
-#[derive(Subcommand)]
-pub(crate) enum Dlq {
-    /// Lists the dead letters
-    #[command(after_help = "\
-Examples:
-  hooklane dlq ls
-  hooklane dlq ls --json | jq -r 'select(.last_status == 500) | .id'")]
-    Ls {
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Shows one dead letter with every attempt
-    #[command(after_help = "\
-Examples:
-  hooklane dlq show 5fea7756-0ea4-451a-a703-a558b933e274
-  hooklane dlq show 5fea7756-… --json | jq .record.attempts")]
-    Show {
-        /// The id that `dlq ls` shows
-        id: String,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Counts them by reason, status and group
-    #[command(after_help = "\
-Examples:
-  hooklane dlq groups
-  hooklane dlq groups --json | jq .count")]
-    Groups {
-        #[command(flatten)]
-        output: Output,
-    },
 }
 
 /// Looks at the configuration
