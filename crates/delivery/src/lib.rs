@@ -12,6 +12,7 @@ mod replay;
 mod request;
 mod schedule;
 mod secret;
+mod sequence;
 mod signature;
 
 pub use callback::{Callback, masked};
@@ -26,4 +27,5 @@ pub use schedule::{
     Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings,
 };
 pub use secret::*;
+pub use sequence::{is_sequence_number, sequence_order};
 pub use signature::*;

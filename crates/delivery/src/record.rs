@@ -72,6 +72,8 @@ pub enum RecordState {
     Exhausted(Verdict),
     /// It was accepted, or lies in the internal queue, and its delete failed: it is only deleted.
     Done,
+    /// Of a message group, not of a message: its events have been delivered up to this sequence number.
+    DeliveredUpTo(String),
 }
 
 /// Why an event is set aside.
@@ -234,6 +236,8 @@ mod tests {
         }});
         assert_eq!(state(RecordState::Exhausted(verdict)), exhausted);
         assert_eq!(state(RecordState::Done), "done");
+        let noted = serde_json::json!({"delivered_up_to": "17"});
+        assert_eq!(state(RecordState::DeliveredUpTo("17".to_owned())), noted);
         let waiting = serde_json::json!({"waiting": {"not_before": "1970-01-01T00:16:40.000Z"}});
         assert_eq!(state(RecordState::Waiting { not_before: NOW }), waiting);
     }

@@ -1,10 +1,10 @@
-//! The attempt ledger as its users see it: read, write if nobody else has, forget, expire.
+//! The attempt ledger as its users see it: read, write if nobody else has, forget, expire; and the notes of groups.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::Record;
+use delivery::{Record, RecordState, sequence_order};
 use event::Timestamp;
 
 use crate::dynamodb::DynamoDb;
@@ -13,6 +13,9 @@ use crate::{Backend, Key, LedgerError, LedgerSpec, Seen, WriteError};
 
 /// A record can be of no use once SQS has dropped its message; a day more, since clocks differ.
 const BEYOND_RETENTION: Duration = Duration::from_secs(24 * 3600);
+
+/// Of those who note something of the same group at the same time, one succeeds each time.
+const NOTES: u32 = 8;
 
 /// The attempt ledger. Cheap to clone; all clones use one place.
 #[derive(Clone)]
@@ -45,6 +48,22 @@ impl Ledger {
             }
         };
         Ok(Self::over(backend, retention))
+    }
+
+    /// Opens a ledger only to look at it: nothing is made or changed, and a DynamoDB table needs `dynamodb:GetItem`
+    /// alone. None if there is no file, or an empty one.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is something else. Whether there is a table shows in the first look.
+    pub async fn look(spec: &LedgerSpec, retention: Duration) -> Result<Option<Self>, LedgerError> {
+        let backend: Arc<dyn Backend> = match spec {
+            LedgerSpec::Sqlite(path) => match File::look(path.clone()).await? {
+                Some(file) => Arc::new(file),
+                None => return Ok(None),
+            },
+            LedgerSpec::DynamoDb(table) => Arc::new(DynamoDb::from_env(table).await),
+        };
+        Ok(Some(Self::over(backend, retention)))
     }
 
     /// A ledger that lives as long as its last clone, for tests and demonstrations.
@@ -89,6 +108,52 @@ impl Ledger {
         Ok(Seen { record, version })
     }
 
+    /// Notes that events of a message group have been delivered up to a sequence number. What is noted never goes
+    /// back to a smaller one.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written; [`WriteError::Lost`] when others noted something each time.
+    pub async fn note_delivered(
+        &self,
+        queue: &str,
+        group: &str,
+        sequence_number: &str,
+        now: Timestamp,
+    ) -> Result<(), WriteError> {
+        let key = group_key(queue, group);
+        let note = Record {
+            attempts: Vec::new(),
+            state: RecordState::DeliveredUpTo(sequence_number.to_owned()),
+            receives: 0,
+        };
+        for _ in 0..NOTES {
+            let seen = self.read(&key).await?;
+            let noted = seen.as_ref().and_then(delivered_up_to);
+            if noted.is_some_and(|noted| sequence_order(noted, sequence_number).is_ge()) {
+                return Ok(());
+            }
+            match self.write(&key, seen.as_ref(), &note, now).await {
+                Err(WriteError::Lost) => {}
+                written => return written.map(drop),
+            }
+        }
+        Err(WriteError::Lost)
+    }
+
+    /// The sequence number up to which events of a message group are known to have been delivered; none if nobody
+    /// noted any.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn delivered_up_to(
+        &self,
+        queue: &str,
+        group: &str,
+    ) -> Result<Option<String>, LedgerError> {
+        let seen = self.read(&group_key(queue, group)).await?;
+        Ok(seen.as_ref().and_then(delivered_up_to).map(str::to_owned))
+    }
+
     /// Removes the records of messages that were delivered or sent to the internal queue. Those without one
     /// are passed over.
     ///
@@ -122,5 +187,21 @@ impl Ledger {
 
     fn lifetime(&self) -> Duration {
         self.retention + BEYOND_RETENTION
+    }
+}
+
+/// Where the note of a group is kept, among the records of messages: no MessageId has a colon.
+fn group_key(queue: &str, group: &str) -> Key {
+    Key {
+        queue: queue.to_owned(),
+        message_id: format!("group:{group}"),
+        group: Some(group.to_owned()),
+    }
+}
+
+fn delivered_up_to(seen: &Seen) -> Option<&str> {
+    match &seen.record.state {
+        RecordState::DeliveredUpTo(sequence_number) => Some(sequence_number),
+        _ => None,
     }
 }

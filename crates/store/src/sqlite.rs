@@ -53,10 +53,27 @@ impl Sqlite {
         // Absolute, since SQLite takes "file:…" for a URI and ":memory:" for no file at all.
         let path = std::path::absolute(path).map_err(|e| unopened(&shown, e.to_string()))?;
         make_private(&path).map_err(|e| unopened(&shown, told(&path, &e)))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags)
-            .map_err(|e| unopened(&shown, e.to_string()))?;
+        let connection = connect(&shown, &path)?;
         Self::prepare(shown, connection)
+    }
+
+    /// Opens a file that is there, only to read it. None if there is none, or if nothing was ever written to it.
+    fn look(path: &Path) -> Result<Option<Self>, LedgerError> {
+        let shown = path.display().to_string();
+        let path = std::path::absolute(path).map_err(|e| unopened(&shown, e.to_string()))?;
+        let is_there = path.try_exists();
+        if !is_there.map_err(|e| unopened(&shown, e.to_string()))? {
+            return Ok(None);
+        }
+        let connection = connect(&shown, &path)?;
+        let sqlite = Self {
+            path: shown,
+            connection,
+        };
+        let is_empty = sqlite.identify()?;
+        let query_only = sqlite.connection.pragma_update(None, "query_only", true);
+        query_only.map_err(|e| sqlite.error(e))?;
+        Ok((!is_empty).then_some(sqlite))
     }
 
     fn in_memory() -> Result<Self, LedgerError> {
@@ -317,6 +334,15 @@ fn forget(connection: &Connection, keys: &[Key]) -> rusqlite::Result<()> {
         delete.execute(params![key.queue, key.message_id])?;
     }
     Ok(())
+}
+
+/// Connects to a file that is there. To write, too: the last connection that only reads leaves the files behind that
+/// SQLite puts beside it ([WAL]).
+///
+/// [WAL]: https://www.sqlite.org/wal.html
+fn connect(shown: &str, path: &Path) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|e| unopened(shown, e.to_string()))
 }
 
 /// Makes the file if it is not there, for its owner alone: records hold excerpts of answers. SQLite gives the

@@ -23,10 +23,20 @@ pub(crate) struct File {
 impl File {
     pub(crate) async fn open(path: PathBuf) -> Result<Self, LedgerError> {
         let sqlite = blocking(path.display().to_string(), move || Sqlite::open(&path)).await?;
-        Ok(Self {
+        Ok(Self::over(sqlite))
+    }
+
+    /// Opens a file that is there, only to read it.
+    pub(crate) async fn look(path: PathBuf) -> Result<Option<Self>, LedgerError> {
+        let sqlite = blocking(path.display().to_string(), move || Sqlite::look(&path)).await?;
+        Ok(sqlite.map(Self::over))
+    }
+
+    fn over(sqlite: Sqlite) -> Self {
+        Self {
             sqlite: Arc::new(Mutex::new(sqlite)),
             waiting: Waiting::default(),
-        })
+        }
     }
 
     /// Has a change made by whoever gets the connection next, together with all that wait by then.

@@ -50,6 +50,21 @@ async fn a_write_whose_answer_is_lost_is_not_taken_for_a_lost_race() {
 }
 
 #[tokio::test]
+async fn to_look_at_a_note_takes_one_read_and_to_note_what_is_noted_already_too() {
+    let place = Place::table().await;
+    let (ledger, calls) = behind(&place, "PutItem", vec![]);
+    let queue = key("m").queue;
+    let noted = ledger.note_delivered(&queue, "EventSetup_7", "17", now());
+    assert_eq!(noted.await, Ok(()));
+    assert_eq!(calls.actions(), ["GetItem", "PutItem"]);
+    let noted = ledger.note_delivered(&queue, "EventSetup_7", "16", now());
+    assert_eq!(noted.await, Ok(()));
+    let looked = ledger.delivered_up_to(&queue, "EventSetup_7").await;
+    assert_eq!(looked, Ok(Some("17".to_owned())));
+    assert_eq!(calls.actions()[2..], ["GetItem", "GetItem"]);
+}
+
+#[tokio::test]
 async fn a_lost_race_is_seen_as_such_although_its_answer_is_lost() {
     let place = Place::table().await;
     let other = place.ledger().await;

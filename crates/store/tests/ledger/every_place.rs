@@ -34,6 +34,8 @@ hold! {
         many_records_are_forgotten_at_once
         a_record_stays_as_long_as_its_message_may
         a_check_leaves_nothing_and_disturbs_nothing
+        what_was_delivered_in_a_group_is_noted_and_never_goes_back
+        of_those_who_note_a_group_together_the_highest_stays
     }
 }
 
@@ -178,6 +180,48 @@ async fn a_check_leaves_nothing_and_disturbs_nothing(place: Place) {
     }
 }
 
+async fn what_was_delivered_in_a_group_is_noted_and_never_goes_back(place: Place) {
+    let (one, two) = (place.ledger().await, place.ledger().await);
+    let queue = &key("m").queue;
+    let group = "EventSetup_7#of/this:one";
+    assert_eq!(one.delivered_up_to(queue, group).await, Ok(None));
+    for (number, noted) in [
+        ("9", "9"),
+        ("10", "10"),
+        ("000009", "10"),
+        ("10", "10"),
+        ("18849496460467696128", "18849496460467696128"),
+    ] {
+        let written = one.note_delivered(queue, group, number, now()).await;
+        assert_eq!(written, Ok(()));
+        let read = two.delivered_up_to(queue, group).await;
+        assert_eq!(read, Ok(Some(noted.to_owned())));
+    }
+    let elsewhere = one.delivered_up_to("https://sqs/other.fifo", group).await;
+    assert_eq!(elsewhere, Ok(None));
+    assert_eq!(one.delivered_up_to(queue, "EventSetup_7").await, Ok(None));
+}
+
+async fn of_those_who_note_a_group_together_the_highest_stays(place: Place) {
+    const WORKERS: usize = 6;
+    let ledger = place.ledger().await;
+    let noted = together(WORKERS, |n| {
+        let ledger = ledger.clone();
+        async move {
+            let number = (n + 5).to_string();
+            let queue = key("m").queue;
+            ledger
+                .note_delivered(&queue, "EventSetup_7", &number, now())
+                .await
+        }
+    });
+    assert_eq!(noted.await, vec![Ok(()); WORKERS]);
+    let highest = ledger
+        .delivered_up_to(&key("m").queue, "EventSetup_7")
+        .await;
+    assert_eq!(highest, Ok(Some("10".to_owned())));
+}
+
 async fn an_unreadable_record_is_named(place: Place) {
     let ledger = place.ledger().await;
     for id in ["m-1", "m-2"] {
@@ -200,4 +244,13 @@ async fn a_ledger_that_was_taken_away_fails_every_call(place: Place) {
     assert!(matches!(written.await, Err(WriteError::Ledger(_))));
     assert!(ledger.forget(&[key("m")]).await.is_err());
     assert!(ledger.check().await.is_err());
+    let queue = key("m").queue;
+    let noted = ledger.note_delivered(&queue, "EventSetup_7", "1", now());
+    assert!(matches!(noted.await, Err(WriteError::Ledger(_))));
+    assert!(
+        ledger
+            .delivered_up_to(&queue, "EventSetup_7")
+            .await
+            .is_err()
+    );
 }

@@ -59,6 +59,87 @@ async fn a_record_expires_a_day_after_its_message_and_not_before() {
 }
 
 #[tokio::test]
+async fn the_note_of_a_group_expires_as_records_do() {
+    let ledger = Ledger::in_memory(RETENTION).await.unwrap();
+    let queue = key("m").queue;
+    let noted = ledger.note_delivered(&queue, "EventSetup_7", "1", NOW);
+    noted.await.unwrap();
+    let last = NOW.plus(RETENTION + DAY);
+    assert_eq!(ledger.expire(last).await, Ok(0));
+    assert_eq!(ledger.expire(last.plus(DAY)).await, Ok(1));
+    let gone = ledger.delivered_up_to(&queue, "EventSetup_7").await;
+    assert_eq!(gone, Ok(None));
+}
+
+async fn look(path: impl Into<PathBuf>) -> Result<Option<Ledger>, LedgerError> {
+    Ledger::look(&LedgerSpec::Sqlite(path.into()), RETENTION).await
+}
+
+fn files(directory: &TempDir) -> Vec<PathBuf> {
+    let files = fs::read_dir(directory).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn a_look_at_a_ledger_that_is_not_there_makes_none() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    assert!(look(&path).await.unwrap().is_none());
+    let elsewhere = directory.path().join("nowhere").join("hooklane.db");
+    assert!(look(elsewhere).await.unwrap().is_none());
+    assert!(files(&directory).is_empty());
+
+    fs::write(&path, "").unwrap();
+    assert!(look(&path).await.unwrap().is_none());
+    assert_eq!(fs::read(&path).unwrap(), b"", "nothing is made of it");
+    assert_eq!(files(&directory), [path]);
+}
+
+#[tokio::test]
+async fn a_look_sees_what_a_worker_notes_and_leaves_everything_as_it_is() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let queue = key("m").queue;
+    let worker = open(&path).await.unwrap();
+    let looking = look(&path).await.unwrap().unwrap();
+    let noted = worker.note_delivered(&queue, "EventSetup_7", "17", NOW);
+    noted.await.unwrap();
+    let seen = looking.delivered_up_to(&queue, "EventSetup_7").await;
+    assert_eq!(seen, Ok(Some("17".to_owned())));
+    drop((worker, looking));
+    assert_eq!(files(&directory), [path.clone()]);
+
+    let looking = look(&path).await.unwrap().unwrap();
+    let seen = looking.delivered_up_to(&queue, "EventSetup_7").await;
+    assert_eq!(seen, Ok(Some("17".to_owned())));
+    let written = looking.note_delivered(&queue, "EventSetup_7", "18", NOW);
+    assert!(matches!(written.await, Err(WriteError::Ledger(_))));
+    assert!(looking.check().await.is_err());
+    drop(looking);
+    assert_eq!(files(&directory), [path]);
+}
+
+#[tokio::test]
+async fn a_look_at_something_else_says_so() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE theirs (a)").unwrap();
+    let looked = look(&path).await;
+    assert!(
+        matches!(looked, Err(LedgerError::NotALedger { .. })),
+        "{looked:?}"
+    );
+    let looked = look(directory.path()).await;
+    assert!(
+        matches!(looked, Err(LedgerError::Open { .. })),
+        "{looked:?}"
+    );
+}
+
+#[tokio::test]
 async fn one_call_expires_a_bounded_number_of_records() {
     let ledger = Ledger::in_memory(RETENTION).await.unwrap();
     for n in 0..=MAX_EXPIRED {
