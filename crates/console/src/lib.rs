@@ -13,6 +13,7 @@ mod listing;
 mod moment;
 mod moves;
 mod order;
+mod preview;
 mod replay;
 mod report;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use groups::{Group, Groups};
 pub use letter::{Fate, Letter};
 pub use listing::{Exact, Listing, Row, Shown};
 pub use moves::{Failure, Outcome, Progress};
+pub use preview::{Delivered, Preview, PreviewGroup};
 pub use replay::replay;
 pub use report::{End, Missing, Report};
 pub use scan::{MOST_MESSAGES, ScanOptions, scan};

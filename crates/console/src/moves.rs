@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use queue::{EntryError, EntryErrorKind, MAX_BATCH, Queue};
+use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +63,7 @@ pub struct Progress {
 }
 
 /// A letter that was not moved, or not removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The event's first MessageId.
     pub id: String,
@@ -71,11 +72,12 @@ pub struct Failure {
     /// The message group of the event.
     pub group: Option<String>,
     /// Why.
+    #[serde(rename = "error")]
     pub why: String,
 }
 
 impl Failure {
-    fn of(letter: &Letter, why: impl Into<String>) -> Self {
+    pub(crate) fn of(letter: &Letter, why: impl Into<String>) -> Self {
         Self {
             id: letter.id().to_owned(),
             message_id: letter.message.message_id.clone(),

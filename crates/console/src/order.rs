@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 
+use delivery::sequence_order;
 use event::{Event, Timestamp};
 
 use crate::{Fate, Letter};
@@ -60,16 +61,8 @@ fn present_number(letter: &Letter) -> Option<&str> {
     letter.message.sequence_number.as_deref()
 }
 
-/// Sequence numbers have up to 128 bits: compared as numbers without reading them as such.
 fn by_number(a: Option<&str>, b: Option<&str>) -> Ordering {
-    let key = |number: Option<&str>| {
-        let digits = number
-            .unwrap_or_default()
-            .trim_start_matches('0')
-            .to_owned();
-        (digits.len(), digits)
-    };
-    key(a).cmp(&key(b))
+    sequence_order(a.unwrap_or_default(), b.unwrap_or_default())
 }
 
 /// When the event was first sent, as well as the letter tells.

@@ -1,10 +1,16 @@
 //! The arguments of `dlq`.
 
-use clap::Subcommand;
+mod chosen;
+
+use std::num::NonZeroU32;
+
+use clap::{Args, Subcommand};
+
+pub(crate) use chosen::Chosen;
 
 use super::Output;
 
-/// Looks at the internal queue: what could not be delivered, and why
+/// Looks at the internal queue: what could not be delivered, and why; sends it again
 ///
 /// Viewing takes nothing out, but SQS counts it as a receive: the receive count of what was seen grows, and
 /// while a scan runs others do not see what it holds. Uses queue.dead_letter_url.
@@ -39,4 +45,56 @@ Examples:
         #[command(flatten)]
         output: Output,
     },
+    Replay(Box<Replay>),
+}
+
+/// Sends dead letters back to their queue, in the order in which the events were first sent
+///
+/// Each is a message of its event's group again, with the same body and webhook-id, and is deleted from the
+/// internal queue once it is there. Within a group one goes after the one ahead of it; behind one that fails
+/// nothing goes. Repeated within five minutes, nothing is sent twice. Exit code 1 if not all went.
+#[derive(Args)]
+#[command(after_help = "\
+Uses queue.dead_letter_url and queue.url, and worker.ledger to see whether newer
+events were delivered since; then it asks, or needs --yes.
+
+Examples:
+  hooklane dlq replay 5fea7756-0ea4-451a-a703-a558b933e274
+  hooklane dlq replay --group EventSetup_42 --dry-run
+  hooklane dlq replay --status 5xx --since 2h --rate 20
+  hooklane dlq replay --all --to https://sqs.…/other.fifo")]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+
+    /// Only dead letters with this reason: exhausted, invalid-event, no-callback, …
+    #[arg(long, value_name = "REASON", help_heading = chosen::WHICH)]
+    pub(crate) reason: Option<String>,
+
+    /// All of them
+    #[arg(long, help_heading = chosen::WHICH)]
+    pub(crate) all: bool,
+
+    /// Say what would go where, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// At most so many a second
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<NonZeroU32>,
+
+    /// Send them to this queue instead of queue.url
+    #[arg(long, value_name = "QUEUE_URL")]
+    pub(crate) to: Option<String>,
+
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
 }

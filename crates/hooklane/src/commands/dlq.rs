@@ -1,5 +1,8 @@
 //! `dlq`: what could not be delivered, and why.
 
+mod hand;
+mod meter;
+mod replay;
 mod show;
 mod table;
 
@@ -16,13 +19,17 @@ use crate::exit::Exit;
 use crate::{logging, output, stop};
 
 pub(super) async fn run(arguments: Dlq, context: &Context) -> anyhow::Result<Exit> {
-    let url = config::dead_letter_url(&context.configuration()?)?;
-    let queue = Queue::open(&Sqs::from_env().await, &url).await?;
     match arguments {
-        Dlq::Ls { output } => ls(&queue, output.json).await,
-        Dlq::Show { id, output } => show(&queue, &id, output.json).await,
-        Dlq::Groups { output } => groups(&queue, output.json).await,
+        Dlq::Ls { output } => ls(&open(context).await?, output.json).await,
+        Dlq::Show { id, output } => show(&open(context).await?, &id, output.json).await,
+        Dlq::Groups { output } => groups(&open(context).await?, output.json).await,
+        Dlq::Replay(arguments) => replay::run(*arguments, context).await,
     }
+}
+
+async fn open(context: &Context) -> anyhow::Result<Queue> {
+    let url = config::dead_letter_url(&context.configuration()?)?;
+    Ok(Queue::open(&Sqs::from_env().await, &url).await?)
 }
 
 async fn ls(queue: &Queue, json: bool) -> anyhow::Result<Exit> {

@@ -1,0 +1,174 @@
+//! What replay and drop have in common: letters are taken in hand, a person agrees, and the outcome is told.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::time::Duration;
+
+use anyhow::bail;
+use console::{Audit, End, Outcome, Selection, Taken};
+use queue::Queue;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::meter::Meter;
+use crate::exit::Exit;
+use crate::output;
+
+/// For so long a question waits for its answer; the letters stay held meanwhile.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// The most failures told one by one on standard error.
+const TOLD: usize = 20;
+
+/// Takes what is selected in hand. What is incomplete is given back at once: nothing is done by halves.
+pub(super) async fn take(
+    queue: &Queue,
+    selection: Selection,
+    stop: &CancellationToken,
+    meter: &Meter,
+) -> anyhow::Result<Taken> {
+    let taken = console::take(queue, selection, stop, |seen| meter.seen(seen)).await?;
+    let report = taken.report();
+    let missing: Vec<_> = taken.missing_ids().into_iter().map(str::to_owned).collect();
+    let why = match report.end {
+        End::Stopped => "stopped".to_owned(),
+        End::Failed(error) => error.to_string(),
+        _ if !missing.is_empty() => {
+            report
+                .notes()
+                .iter()
+                .for_each(|note| output::complain(note));
+            format!(
+                "none of the {} dead letters seen has the id {:?}{}: `hooklane dlq ls` lists them",
+                report.seen,
+                missing[0],
+                match missing.len() - 1 {
+                    0 => String::new(),
+                    more => format!(" ({more} more ids are unknown too)"),
+                }
+            )
+        }
+        End::Empty | End::Found | End::Full => return Ok(taken),
+    };
+    meter.finish();
+    let kept = taken.give_back().await;
+    complain_of_kept(kept);
+    bail!("{why}; nothing was changed");
+}
+
+/// What the scan cannot have seen, where that matters: somebody who names letters has all of them.
+pub(super) fn unseen(taken: &Taken, by_ids: bool) -> Vec<String> {
+    match by_ids {
+        true => Vec::new(),
+        false => taken.report().notes(),
+    }
+}
+
+/// Asks on the terminal, holding the letters meanwhile; without a terminal the answer is no.
+pub(super) async fn agreed(
+    taken: &mut Taken,
+    question: &str,
+    stop: &CancellationToken,
+) -> anyhow::Result<bool> {
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        output::complain(&format!("{question} Say so with --yes"));
+        return Ok(false);
+    }
+    let _ = write!(stderr(), "{} [y/N] ", output::printable(question));
+    let (tell, answer) = oneshot::channel();
+    // A thread of its own: reading from a terminal cannot be interrupted, and must not keep the program from ending.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = stdin().lock().read_line(&mut line);
+        let _ = tell.send(read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes"));
+    });
+    tokio::select! {
+        answer = answer => Ok(answer.unwrap_or(false)),
+        () = taken.hold() => Ok(false),
+        () = stop.cancelled() => Ok(false),
+        () = tokio::time::sleep(PATIENCE) => Ok(false),
+    }
+}
+
+/// `7 dead letters`.
+pub(super) fn letters(count: usize) -> String {
+    match count {
+        1 => "1 dead letter".to_owned(),
+        count => format!("{count} dead letters"),
+    }
+}
+
+/// Gives everything back after a no.
+pub(super) async fn leave(taken: Taken) -> anyhow::Result<Exit> {
+    complain_of_kept(taken.give_back().await);
+    output::complain("nothing was changed");
+    Ok(Exit::Failed)
+}
+
+pub(super) fn complain_of_kept(kept: usize) {
+    if kept > 0 {
+        output::complain(&format!(
+            "{kept} could not be given back: hidden for up to {} s, then visible again by themselves",
+            console::TAKE_LEASE.as_secs()
+        ));
+    }
+}
+
+/// Who sits at this machine, as far as it says.
+pub(super) fn audit(why: Option<String>) -> Audit {
+    let user = ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.or_else(|| std::env::var("HOSTNAME").ok());
+    let user = user.as_deref().unwrap_or("unknown").trim();
+    Audit {
+        who: match host.as_deref().map(str::trim) {
+            Some(host) if !host.is_empty() => format!("{user}@{host}"),
+            _ => user.to_owned(),
+        },
+        why,
+    }
+}
+
+/// What is left to tell of an outcome, on standard error, and the exit code.
+pub(super) fn conclude(outcome: &Outcome, verb: &str) -> Exit {
+    if let Some(why) = &outcome.halted {
+        output::complain(why);
+    }
+    for failure in outcome.failures.iter().take(TOLD) {
+        output::complain(&format!("{}: {}", failure.id, failure.why));
+    }
+    if let Some(more) = outcome.failures.len().checked_sub(TOLD + 1) {
+        output::complain(&format!("and {} more failed", more + 1));
+    }
+    if !outcome.not_removed.is_empty() {
+        output::complain(&format!(
+            "{} {verb} and still in the internal queue, since they could not be deleted there ({}: {}): repeat this \
+             within five minutes",
+            outcome.not_removed.len(),
+            outcome.not_removed[0].id,
+            outcome.not_removed[0].why
+        ));
+    }
+    if outcome.stopped {
+        output::complain(&format!(
+            "stopped: {} {verb}, {} left as they were; the same command goes on from there",
+            outcome.done,
+            outcome.left()
+        ));
+    } else if outcome.left() > 0 {
+        output::complain(&format!(
+            "{} not tried and left as they were{}",
+            outcome.left(),
+            match outcome.failures.is_empty() {
+                true => "",
+                false => ": one ahead of them in their group failed",
+            }
+        ));
+    }
+    complain_of_kept(outcome.kept);
+    match outcome.is_complete() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    }
+}

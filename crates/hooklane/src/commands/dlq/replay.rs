@@ -1,0 +1,162 @@
+//! `dlq replay`: dead letters become messages of their groups again.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use console::{Delivered, Failure, Outcome, Preview, Row, Taken, Target, replay};
+use queue::{Clock, Queue, Sqs};
+use serde::Serialize;
+use store::Ledger;
+
+use super::hand;
+use super::meter::Meter;
+use super::table;
+use crate::cli::Replay;
+use crate::commands::Context;
+use crate::config::{self, Source};
+use crate::exit::{Exit, Usage};
+use crate::{output, stop};
+
+pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<Exit> {
+    let now = Clock::system().now();
+    let reason = arguments.reason.as_deref();
+    let selection = arguments.chosen.read(reason, Some(arguments.all), now)?;
+    let configuration = context.configuration()?;
+    let (dead, target) = queues(&configuration, arguments.to.as_deref()).await?;
+    let stop = stop::on_signals()?;
+    let meter = Meter::start();
+    let by_ids = !selection.ids.is_empty();
+    let mut taken = hand::take(&dead, selection, &stop, &meter).await?;
+    let delivered = delivered(&configuration, &target, &taken).await;
+    let mut preview = Preview::of(taken.letters(), &target, &delivered);
+    preview.warnings.extend(hand::unseen(&taken, by_ids));
+    if arguments.dry_run {
+        meter.finish();
+        let printed = print_plan(&taken, &preview, arguments.output.json);
+        hand::complain_of_kept(taken.give_back().await);
+        return printed;
+    }
+    tell(&preview);
+    if !preview.warnings.is_empty() && !arguments.yes {
+        meter.finish();
+        let question = format!("replay {} nevertheless?", hand::letters(preview.letters));
+        if !hand::agreed(&mut taken, &question, &stop).await? {
+            return hand::leave(taken).await;
+        }
+    }
+    meter.moving("replayed");
+    let audit = hand::audit(arguments.why);
+    let progress = |progress| meter.show(progress);
+    let outcome = replay(taken, &target, arguments.rate, &audit, &stop, progress).await;
+    meter.finish();
+    output::result(arguments.output.json, &Replayed::of(&outcome), || {
+        let selected = hand::letters(outcome.selected);
+        format!("{} of {selected} replayed to {}", outcome.done, preview.to)
+    })?;
+    Ok(hand::conclude(&outcome, "replayed"))
+}
+
+/// The internal queue and where its letters go.
+async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Queue, Target)> {
+    let dead_url = config::dead_letter_url(configuration)?;
+    let to_url = match to {
+        Some(url) => url.to_owned(),
+        None => config::queue_url(configuration)?,
+    };
+    if to_url == dead_url {
+        return Err(Usage("--to names the internal queue itself".to_owned()).into());
+    }
+    let sqs = Sqs::from_env().await;
+    let dead = Queue::open(&sqs, &dead_url).await?;
+    let queue = Queue::open(&sqs, &to_url).await?;
+    let target = match to {
+        Some(_) => Target::named(queue),
+        None => Target::source(queue),
+    };
+    Ok((dead, target))
+}
+
+fn tell(preview: &Preview) {
+    let sentences = preview.notes.iter().chain(&preview.warnings);
+    sentences.for_each(|sentence| output::complain(sentence));
+}
+
+fn print_plan(taken: &Taken, preview: &Preview, json: bool) -> anyhow::Result<Exit> {
+    output::result(json, &Plan::of(preview), || {
+        let rows: Vec<_> = taken.letters().iter().map(Row::from).collect();
+        format!(
+            "would go to {}, in this order:\n{}",
+            preview.to,
+            table::of_letters(&rows)
+        )
+    })?;
+    tell(preview);
+    for refused in &preview.refused {
+        output::complain(&format!("{} would fail: {}", refused.id, refused.why));
+    }
+    Ok(Exit::Done)
+}
+
+/// What a dry run prints.
+#[derive(Serialize)]
+struct Plan<'a> {
+    selected: usize,
+    replayed: usize,
+    failed: usize,
+    dry_run: bool,
+    #[serde(flatten)]
+    preview: &'a Preview,
+}
+
+impl<'a> Plan<'a> {
+    fn of(preview: &'a Preview) -> Self {
+        Self {
+            selected: preview.letters,
+            replayed: 0,
+            failed: 0,
+            dry_run: true,
+            preview,
+        }
+    }
+}
+
+/// What the workers noted of the groups in their ledger. A ledger that is not here is no reason to stop.
+async fn delivered(configuration: &Source, target: &Target, taken: &Taken) -> Delivered {
+    let look = async || -> anyhow::Result<Ledger> {
+        let spec = config::ledger(configuration)?;
+        let retention = Duration::from_secs(target.queue().attributes().retention_s);
+        let ledger = Ledger::look(&spec, retention).await?;
+        ledger.with_context(|| format!("there is no ledger {spec}"))
+    };
+    match look().await {
+        Ok(ledger) => Delivered::look_up(&ledger, target.queue().url(), taken.letters()).await,
+        Err(error) => Delivered::unknown(format!("{error:#}")),
+    }
+}
+
+#[derive(Serialize)]
+struct Replayed<'a> {
+    selected: usize,
+    replayed: usize,
+    failed: usize,
+    left: usize,
+    not_removed: usize,
+    stopped: bool,
+    dry_run: bool,
+    failures: &'a [Failure],
+}
+
+impl<'a> Replayed<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        Self {
+            selected: outcome.selected,
+            replayed: outcome.done,
+            failed: outcome.failures.len(),
+            left: outcome.left(),
+            not_removed: outcome.not_removed.len(),
+            stopped: outcome.stopped,
+            dry_run: false,
+            failures: &outcome.failures,
+        }
+    }
+}
