@@ -19,7 +19,8 @@ pub struct Letter {
 pub enum Fate {
     /// The worker sent it, with its record.
     Recorded(DeadLetter),
-    /// The native redrive moved it: no reason, no attempts. A replayed one still carries its earlier lives.
+    /// The native redrive moved it: no reason, no attempts. A replayed one still carries its earlier lives; one that
+    /// was exported and put back, who it was, with no replays.
     Backstop(Option<Replay>),
     /// It has no record that can be read; why.
     Unreadable(String),
@@ -132,9 +133,9 @@ impl Letter {
     pub fn sent_at(&self) -> Option<Timestamp> {
         match &self.fate {
             Fate::Recorded(record) => Some(record.origin.sent_at),
-            Fate::Backstop(Some(replay)) => Some(replay.origin.sent_at),
-            Fate::Backstop(None) if self.message.group.is_none() => Some(self.message.sent_at),
-            Fate::Backstop(None) | Fate::Unreadable(_) => None,
+            Fate::Backstop(Some(replay)) if replay.replays > 0 => Some(replay.origin.sent_at),
+            Fate::Backstop(_) if self.message.group.is_none() => Some(self.moved_at()),
+            Fate::Backstop(_) | Fate::Unreadable(_) => None,
         }
     }
 
@@ -143,14 +144,23 @@ impl Letter {
         match &self.fate {
             Fate::Recorded(record) => Some(record.dead_at),
             Fate::Backstop(_) if self.message.group.is_none() => None,
-            Fate::Backstop(_) | Fate::Unreadable(_) => Some(self.message.sent_at),
+            Fate::Backstop(_) => Some(self.moved_at()),
+            Fate::Unreadable(_) => Some(self.message.sent_at),
         }
     }
 
     /// The moment by which it is ordered and filtered: when it was set aside, or where that is unknown, when its
     /// message was sent.
     pub fn at(&self) -> Timestamp {
-        self.dead_at().unwrap_or(self.message.sent_at)
+        self.dead_at().unwrap_or(self.moved_at())
+    }
+
+    /// When the message was sent here, the time before an import included.
+    fn moved_at(&self) -> Timestamp {
+        match &self.fate {
+            Fate::Backstop(Some(replay)) if replay.replays == 0 => replay.origin.sent_at,
+            _ => self.message.sent_at,
+        }
     }
 
     /// The place in the order of people: by time of death, then as they were sent.
@@ -195,10 +205,28 @@ impl Letter {
 /// A group of one that the worker made: it ends in the deduplication id the worker gave.
 fn is_own_group(message: &Received) -> bool {
     let stem = match (&message.group, &message.deduplication_id) {
-        (Some(group), Some(id)) => group.strip_suffix(id.as_str()),
+        (Some(group), Some(id)) => group.strip_suffix(first_id(id)),
         _ => None,
     };
     stem.is_some_and(|stem| stem.ends_with('#'))
+}
+
+/// What stands between the deduplication id of a letter in a group of its own and what was added when it was put
+/// back. A MessageId has no such character.
+const PUT_BACK: &str = "~i";
+
+/// The deduplication id with which a letter was sent by the worker.
+fn first_id(id: &str) -> &str {
+    id.split_once(PUT_BACK).map_or(id, |(first, _)| first)
+}
+
+/// A deduplication id for a letter that is put back: a fresh one, of which it can still be told that the group is
+/// the letter's own.
+pub(crate) fn put_back_id(message: &Received, fresh_id: &str) -> String {
+    match &message.deduplication_id {
+        Some(id) if is_own_group(message) => format!("{}{PUT_BACK}{fresh_id}", first_id(id)),
+        _ => fresh_id.to_owned(),
+    }
 }
 
 fn replay(message: &Received) -> Option<Replay> {

@@ -9,6 +9,7 @@ mod filter;
 mod groups;
 mod held;
 mod letter;
+mod letter_file;
 mod listing;
 mod moment;
 mod moves;
@@ -29,6 +30,7 @@ pub use filter::{
 };
 pub use groups::{Group, Groups};
 pub use letter::{Fate, Letter};
+pub use letter_file::{LetterFile, line};
 pub use listing::{Exact, Listing, Row, Shown};
 pub use moves::{Failure, Outcome, Progress};
 pub use preview::{Delivered, Preview, PreviewGroup};

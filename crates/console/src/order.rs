@@ -69,8 +69,8 @@ fn by_number(a: Option<&str>, b: Option<&str>) -> Ordering {
 fn sent_at(letter: &Letter) -> Timestamp {
     match &letter.fate {
         Fate::Recorded(record) => record.origin.sent_at,
-        Fate::Backstop(Some(replay)) => replay.origin.sent_at,
-        Fate::Backstop(None) | Fate::Unreadable(_) => {
+        Fate::Backstop(Some(replay)) if replay.replays > 0 => replay.origin.sent_at,
+        Fate::Backstop(_) | Fate::Unreadable(_) => {
             time_in_body(letter).unwrap_or(letter.message.sent_at)
         }
     }
