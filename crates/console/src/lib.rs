@@ -5,6 +5,7 @@
 //! is in its new place; then it is deleted.
 
 mod audit;
+mod dropping;
 mod filter;
 mod groups;
 mod held;
@@ -25,6 +26,7 @@ mod target;
 mod text;
 
 pub use audit::Audit;
+pub use dropping::drop_letters;
 pub use filter::{
     Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, Selection, StatusFilter, parse_moment,
 };

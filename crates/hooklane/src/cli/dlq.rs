@@ -3,6 +3,7 @@
 mod chosen;
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -46,6 +47,7 @@ Examples:
         output: Output,
     },
     Replay(Box<Replay>),
+    Drop(Box<Drop>),
 }
 
 /// Sends dead letters back to their queue, in the order in which the events were first sent
@@ -90,6 +92,44 @@ pub(crate) struct Replay {
     /// Why, for the audit log
     #[arg(long, value_name = "TEXT")]
     pub(crate) why: Option<String>,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Takes dead letters out of the internal queue and keeps them in a file
+///
+/// Each is written to the file first and deleted after; `dlq import` puts them back. It asks, or needs --yes.
+/// Exit code 1 if not all went.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hooklane dlq drop 5fea7756-0ea4-451a-a703-a558b933e274 --reason \"test event\"
+  hooklane dlq drop --group EventSetup_42 --until 7d \\
+    --reason \"customer left, ticket 1234\" --file customer.jsonl")]
+pub(crate) struct Drop {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+
+    /// Only dead letters with this reason: exhausted, invalid-event, no-callback, …
+    #[arg(long, value_name = "REASON", help_heading = chosen::WHICH)]
+    pub(crate) died_of: Option<String>,
+
+    /// Why, for the audit log
+    #[arg(long = "reason", value_name = "TEXT", required = true)]
+    pub(crate) why: String,
+
+    /// The file, which must not be there yet [default: dropped-TIME.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Say what would be dropped, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 
     /// Do not ask
     #[arg(long)]

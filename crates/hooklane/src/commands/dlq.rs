@@ -1,5 +1,6 @@
 //! `dlq`: what could not be delivered, and why.
 
+mod drop;
 mod hand;
 mod meter;
 mod replay;
@@ -23,6 +24,7 @@ pub(super) async fn run(arguments: Dlq, context: &Context) -> anyhow::Result<Exi
         Dlq::Ls { output } => ls(&open(context).await?, output.json).await,
         Dlq::Show { id, output } => show(&open(context).await?, &id, output.json).await,
         Dlq::Groups { output } => groups(&open(context).await?, output.json).await,
+        Dlq::Drop(arguments) => drop::run(*arguments, context).await,
         Dlq::Replay(arguments) => replay::run(*arguments, context).await,
     }
 }

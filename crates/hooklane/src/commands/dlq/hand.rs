@@ -131,7 +131,7 @@ pub(super) fn audit(why: Option<String>) -> Audit {
 }
 
 /// What is left to tell of an outcome, on standard error, and the exit code.
-pub(super) fn conclude(outcome: &Outcome, verb: &str) -> Exit {
+pub(super) fn conclude(outcome: &Outcome, verb: &str, mend: &str) -> Exit {
     if let Some(why) = &outcome.halted {
         output::complain(why);
     }
@@ -143,8 +143,7 @@ pub(super) fn conclude(outcome: &Outcome, verb: &str) -> Exit {
     }
     if !outcome.not_removed.is_empty() {
         output::complain(&format!(
-            "{} {verb} and still in the internal queue, since they could not be deleted there ({}: {}): repeat this \
-             within five minutes",
+            "{} {verb} and still in the internal queue, since they could not be deleted there ({}: {}): {mend}",
             outcome.not_removed.len(),
             outcome.not_removed[0].id,
             outcome.not_removed[0].why

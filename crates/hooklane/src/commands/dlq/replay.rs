@@ -53,7 +53,11 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
         let selected = hand::letters(outcome.selected);
         format!("{} of {selected} replayed to {}", outcome.done, preview.to)
     })?;
-    Ok(hand::conclude(&outcome, "replayed"))
+    Ok(hand::conclude(
+        &outcome,
+        "replayed",
+        "repeat this within five minutes, and none is sent twice",
+    ))
 }
 
 /// The internal queue and where its letters go.

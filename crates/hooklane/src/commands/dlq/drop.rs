@@ -1,0 +1,131 @@
+//! `dlq drop`: dead letters leave the internal queue for a file.
+
+use std::path::{Path, PathBuf};
+
+use console::{Failure, LetterFile, Outcome, Row, Taken, drop_letters};
+use event::Timestamp;
+use queue::Clock;
+use serde::Serialize;
+
+use super::meter::Meter;
+use super::{hand, open, table};
+use crate::cli::Drop;
+use crate::commands::Context;
+use crate::exit::{Exit, Usage};
+use crate::{output, stop};
+
+pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Exit> {
+    let now = Clock::system().now();
+    if arguments.why.trim().is_empty() {
+        return Err(Usage("--reason: is empty: say why, for the audit log".to_owned()).into());
+    }
+    let selection = arguments
+        .chosen
+        .read(arguments.died_of.as_deref(), None, now)?;
+    let path = arguments.file.unwrap_or_else(|| default_file(now));
+    if path.exists() {
+        return Err(Usage(format!(
+            "{} exists already: name another file with --file",
+            path.display()
+        ))
+        .into());
+    }
+    let json = arguments.output.json;
+    let queue = open(context).await?;
+    let stop = stop::on_signals()?;
+    let meter = Meter::start();
+    let by_ids = !selection.ids.is_empty();
+    let mut taken = hand::take(&queue, selection, &stop, &meter).await?;
+    let unseen = hand::unseen(&taken, by_ids);
+    unseen
+        .iter()
+        .for_each(|sentence| output::complain(sentence));
+    let selected = taken.letters().len();
+    if arguments.dry_run || selected == 0 {
+        meter.finish();
+        let printed = print_plan(&taken, arguments.dry_run, json);
+        hand::complain_of_kept(taken.give_back().await);
+        return printed;
+    }
+    if !arguments.yes {
+        meter.finish();
+        let letters = hand::letters(selected);
+        let question = format!("drop {letters}, keeping them in {}?", path.display());
+        if !hand::agreed(&mut taken, &question, &stop).await? {
+            return hand::leave(taken).await;
+        }
+    }
+    let file = match LetterFile::create(&path) {
+        Ok(file) => file,
+        Err(error) => {
+            hand::leave(taken).await?;
+            return Err(Usage(format!("{} cannot be made: {error}", path.display())).into());
+        }
+    };
+    meter.moving("dropped");
+    let audit = hand::audit(Some(arguments.why));
+    let outcome = drop_letters(taken, file, &audit, &stop, |progress| meter.show(progress)).await;
+    meter.finish();
+    output::result(json, &Dropped::of(&outcome, &path), || {
+        told(&outcome, &path)
+    })?;
+    let mend = "the file has them too: drop them again";
+    Ok(hand::conclude(&outcome, "dropped", mend))
+}
+
+/// `dropped-20261122T013000123Z.jsonl`
+fn default_file(now: Timestamp) -> PathBuf {
+    let digits = now.to_string().replace(['-', ':', '.'], "");
+    PathBuf::from(format!("dropped-{digits}.jsonl"))
+}
+
+fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> {
+    let plan = Dropped {
+        selected: taken.letters().len(),
+        dry_run,
+        ..Dropped::default()
+    };
+    output::result(json, &plan, || {
+        let rows: Vec<_> = taken.letters().iter().map(Row::from).collect();
+        format!("would be dropped:\n{}", table::of_letters(&rows))
+    })?;
+    Ok(Exit::Done)
+}
+
+fn told(outcome: &Outcome, path: &Path) -> String {
+    let selected = hand::letters(outcome.selected);
+    let path = path.display();
+    format!(
+        "{} of {selected} dropped and kept in {path}; `hooklane dlq import {path}` puts them back",
+        outcome.done
+    )
+}
+
+#[derive(Default, Serialize)]
+struct Dropped<'a> {
+    selected: usize,
+    dropped: usize,
+    failed: usize,
+    left: usize,
+    not_removed: usize,
+    stopped: bool,
+    dry_run: bool,
+    file: Option<String>,
+    failures: &'a [Failure],
+}
+
+impl<'a> Dropped<'a> {
+    fn of(outcome: &'a Outcome, path: &Path) -> Self {
+        Self {
+            selected: outcome.selected,
+            dropped: outcome.done,
+            failed: outcome.failures.len(),
+            left: outcome.left(),
+            not_removed: outcome.not_removed.len(),
+            stopped: outcome.stopped,
+            dry_run: false,
+            file: Some(path.display().to_string()),
+            failures: &outcome.failures,
+        }
+    }
+}
