@@ -15,6 +15,7 @@ mod logs;
 mod main_job;
 mod outage;
 mod receiver;
+mod replays;
 mod request;
 mod sqs;
 mod standard;
