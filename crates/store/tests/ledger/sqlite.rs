@@ -109,7 +109,8 @@ async fn a_look_sees_what_a_worker_notes_and_leaves_everything_as_it_is() {
     let seen = looking.delivered_up_to(&queue, "EventSetup_7").await;
     assert_eq!(seen, Ok(Some("17".to_owned())));
     drop((worker, looking));
-    assert_eq!(files(&directory), [path.clone()]);
+    let alone = vec![path.clone()];
+    assert_eq!(files(&directory), alone);
 
     let looking = look(&path).await.unwrap().unwrap();
     let seen = looking.delivered_up_to(&queue, "EventSetup_7").await;
@@ -118,7 +119,7 @@ async fn a_look_sees_what_a_worker_notes_and_leaves_everything_as_it_is() {
     assert!(matches!(written.await, Err(WriteError::Ledger(_))));
     assert!(looking.check().await.is_err());
     drop(looking);
-    assert_eq!(files(&directory), [path]);
+    assert_eq!(files(&directory), alone);
 }
 
 #[tokio::test]
