@@ -12,6 +12,7 @@ mod health;
 mod held;
 mod lane;
 mod memory;
+mod notes;
 pub mod post;
 mod report;
 mod settings;

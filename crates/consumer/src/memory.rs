@@ -5,7 +5,7 @@ use delivery::Record;
 use lru::LruCache;
 use store::Seen;
 
-/// The most messages remembered in each of the two ways.
+/// The most messages remembered in each of the two ways; and the most groups, in `notes`.
 const MOST: usize = 100_000;
 
 /// Keyed by MessageId.
@@ -59,8 +59,8 @@ impl Memory {
     }
 }
 
-fn put<V>(cache: &mut LruCache<String, V>, message_id: &str, value: V) {
-    cache.put(message_id.to_owned(), value);
+pub(crate) fn put<V>(cache: &mut LruCache<String, V>, key: &str, value: V) {
+    cache.put(key.to_owned(), value);
     if cache.len() > MOST {
         cache.pop_lru();
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
 use crate::memory::Memory;
+use crate::notes::Notes;
 use crate::settings::Settings;
 use crate::tally::Tally;
 
@@ -21,6 +22,7 @@ pub(crate) struct Shared<P> {
     pub(crate) post: P,
     pub(crate) clock: Clock,
     pub(crate) memory: Arc<Mutex<Memory>>,
+    pub(crate) notes: Arc<Notes>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) turns: Turns,

@@ -8,6 +8,7 @@ use delivery::Lane;
 use queue::{Clock, MAX_BATCH, MAX_WAIT_S, Queue, QueueError, ReceiveOptions, Received};
 use store::Ledger;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 use crate::health::Health;
 use crate::held::{Held, Lease};
 use crate::lane;
+use crate::notes::Notes;
 use crate::post::Post;
 use crate::settings::{Mode, Settings, Summary};
 use crate::settler::Settler;
@@ -72,8 +74,10 @@ impl<P: Post> Worker<P> {
     /// Puts a worker together; nothing runs yet.
     pub fn new(settings: Settings, wiring: Wiring<P>) -> Self {
         let health = Health::new();
+        let notes = Notes::new(wiring.source.url(), wiring.ledger.clone(), wiring.clock);
         let shared = Shared {
             settings,
+            notes: Arc::new(notes),
             source: wiring.source,
             dead_letters: wiring.dead_letters,
             ledger: wiring.ledger,
@@ -124,6 +128,7 @@ impl<P: Post> Worker<P> {
         poller.polls.spawn(poll(poller.clone()));
         let watch = tokio::spawn(watch_the_gate(shared.clone()));
         let expiry = tokio::spawn(expire_records(shared.clone()));
+        let mut notes = tokio::spawn(shared.notes.clone().write());
 
         tokio::select! {
             biased;
@@ -131,9 +136,10 @@ impl<P: Post> Worker<P> {
             () = drained(&shared), if mode == Mode::Drain => info!("the queue is empty and nothing is held"),
         }
         shared.stop.cancel();
-        finish(poller, settling).await;
+        finish(poller, settling, &mut notes).await;
         watch.abort();
         expiry.abort();
+        notes.abort();
         shared.tally.summary(began.elapsed().as_secs_f64())
     }
 }
@@ -147,8 +153,12 @@ fn longest_wait(mode: Mode, visibility: Duration) -> Duration {
     }
 }
 
-/// Ends in order: polls, lanes, deletes; waits for none of them for ever.
-async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
+/// Ends in order: polls, lanes, deletes and notes; waits for none of them for ever.
+async fn finish<P: Post>(
+    poller: Arc<Poller<P>>,
+    settling: TaskTracker,
+    notes: &mut JoinHandle<()>,
+) {
     let shared = poller.shared.clone();
     let grace = shared.settings.shutdown_grace;
     let too_late = async {
@@ -174,7 +184,11 @@ async fn finish<P: Post>(poller: Arc<Poller<P>>, settling: TaskTracker) {
     // The last owner of the settler: dropping it makes the settler finish.
     drop(poller);
     settling.close();
-    if timeout(SETTLE_GRACE, settling.wait()).await.is_err() {
+    shared.notes.end();
+    // A note that cannot be written in time is no loss to anybody's delivery.
+    let settled = timeout(SETTLE_GRACE, settling.wait());
+    let (settled, _) = tokio::join!(settled, timeout(SETTLE_GRACE, notes));
+    if settled.is_err() {
         warn!(
             "not every delete was confirmed in time; those events may be delivered once more, with the same webhook-id"
         );

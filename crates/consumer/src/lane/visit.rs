@@ -96,6 +96,9 @@ impl<P: Post> LaneRun<'_, P> {
             match decision {
                 Decision::Done => {
                     Tally::count(&self.shared.tally.delivered);
+                    let message = &self.head().message;
+                    let number = first_number(message, known.earlier.as_ref());
+                    self.shared.notes.accepted(message.group.as_deref(), number);
                     return Ok(self.settled(known.seen, attempts));
                 }
                 Decision::RetryNow if self.shared.stop.is_cancelled() => {
@@ -219,6 +222,10 @@ impl<P: Post> LaneRun<'_, P> {
         match dead_letters::send(&self.shared.dead_letters, message, &letter).await {
             Ok(()) => {
                 Tally::count(&self.shared.tally.dead_lettered);
+                let number = letter.origin.sequence_number.as_deref();
+                self.shared
+                    .notes
+                    .set_aside(message.group.as_deref(), number);
                 report::dead_letter(message, &letter);
                 Ok(self.settled(known.seen, Vec::new()))
             }
@@ -254,4 +261,12 @@ fn exact_body(message: &queue::Received, event: &Event, earlier: Option<&Replay>
         return message.body.clone();
     }
     event::append_keys(&message.body, &missing).into()
+}
+
+/// The event's place in its group: a replay has a newer sequence number than everything before it.
+fn first_number<'a>(message: &'a queue::Received, earlier: Option<&'a Replay>) -> Option<&'a str> {
+    match earlier {
+        Some(replay) => replay.origin.sequence_number.as_deref(),
+        None => message.sequence_number.as_deref(),
+    }
 }

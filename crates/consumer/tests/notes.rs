@@ -1,0 +1,315 @@
+//! What the ledger is told when a group goes on after a death: up to which event it has been delivered. Deliveries
+//! neither wait for that nor depend on it.
+
+mod world;
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use delivery::{REPLAY, Record, Replay};
+use event::Timestamp;
+use queue::{Attribute, Outgoing, ReceiveOptions};
+use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen};
+use world::faults::pass;
+use world::{Reply, World, number};
+
+const GROUP: &str = "EventSetup_1";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notes {
+    Work,
+    Fail,
+    Hang,
+}
+
+/// Keeps records in memory, and does so with the notes of groups.
+struct Troubled {
+    inner: Arc<dyn Backend>,
+    control: Control,
+}
+
+/// How notes go now, and how many were written.
+#[derive(Clone)]
+struct Control(Arc<Mutex<(Notes, u32)>>);
+
+impl Control {
+    fn set(&self, notes: Notes) {
+        self.0.lock().unwrap().0 = notes;
+    }
+
+    fn written(&self) -> u32 {
+        self.0.lock().unwrap().1
+    }
+
+    async fn pass(&self, key: &Key) -> Result<(), LedgerError> {
+        let notes = self.0.lock().unwrap().0;
+        match notes {
+            _ if !key.message_id.starts_with("group:") => Ok(()),
+            Notes::Work => Ok(()),
+            Notes::Hang => pending().await,
+            Notes::Fail => Err(LedgerError::Unreachable {
+                ledger: "troubled".to_owned(),
+                message: "down".to_owned(),
+            }),
+        }
+    }
+}
+
+impl Backend for Troubled {
+    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
+        Box::pin(async {
+            self.control.pass(key).await?;
+            self.inner.read(key).await
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        key: &'a Key,
+        replaces: Option<i64>,
+        record: &'a Record,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        Box::pin(async move {
+            self.control.pass(key).await?;
+            let is_note = key.message_id.starts_with("group:");
+            self.control.0.lock().unwrap().1 += u32::from(is_note);
+            let written = self.inner.write(key, replaces, record, now, expires);
+            written.await
+        })
+    }
+
+    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
+        self.inner.forget(keys)
+    }
+
+    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
+        self.inner.expire(before)
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
+        self.inner.check()
+    }
+}
+
+/// A world in which these events fail in their first life; replays are accepted.
+async fn world(failing: &'static [u32]) -> (World, Control) {
+    let script = move |seen: &world::Seen| match seen.header("X-Hooklane-Replay") {
+        None if failing.contains(&number(seen)) => Reply::Status(500),
+        _ => Reply::Status(200),
+    };
+    over(World::new(script).await)
+}
+
+fn over(mut world: World) -> (World, Control) {
+    let control = Control(Arc::new(Mutex::new((Notes::Work, 0))));
+    let troubled = Troubled {
+        inner: store::in_memory().unwrap(),
+        control: control.clone(),
+    };
+    world.ledger = Ledger::over(Arc::new(troubled), Duration::from_secs(345_600));
+    (world, control)
+}
+
+async fn noted(world: &World) -> Option<String> {
+    let noted = world.ledger.delivered_up_to(world.source.url(), GROUP);
+    noted.await.unwrap()
+}
+
+/// The sequence number with which an event came, and comes again as long as it is not replayed.
+fn sequence_number(world: &World, n: u32) -> String {
+    let seen = world.receiver.seen();
+    let of_event = seen.iter().find(|s| s.group() == GROUP && number(s) == n);
+    of_event
+        .and_then(|s| s.header("X-Hooklane-Sequence"))
+        .unwrap()
+        .to_owned()
+}
+
+/// Sends the dead letter of an event back to the source queue.
+async fn replay(world: &World, n: u32) {
+    let options = ReceiveOptions {
+        max: 10,
+        wait: Duration::ZERO,
+        visibility: Duration::ZERO,
+    };
+    let dead = world.dead_letters.receive(options).await.unwrap();
+    let message = dead.into_iter().find(|m| world::n_of(&m.body) == n);
+    let message = message.unwrap();
+    let record = message.text_attribute(delivery::DEAD_LETTER).unwrap();
+    let replay = Replay::of(delivery::DeadLetter::parse(record).unwrap());
+    let outgoing = Outgoing {
+        body: String::from_utf8(message.body.to_vec()).unwrap(),
+        group: Some(GROUP.to_owned()),
+        deduplication_id: Some(format!("{}~r", message.message_id)),
+        attributes: [(
+            REPLAY.to_owned(),
+            Attribute::string(replay.to_json_within(100_000).unwrap()),
+        )]
+        .into(),
+    };
+    let sent = world.source.send_batch(&[outgoing]).await.unwrap();
+    assert!(sent[0].is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_death_the_ledger_says_once_that_the_group_went_on() {
+    let (world, control) = world(&[1]).await;
+    world.send(GROUP, 1..=4).await;
+    let summary = world.drain().await;
+    assert_eq!((summary.delivered, summary.dead_lettered), (3, 1));
+    assert_eq!(noted(&world).await, Some(sequence_number(&world, 4)));
+    assert_eq!(control.written(), 1);
+
+    world.send(GROUP, 5..=9).await;
+    world.drain().await;
+    assert_eq!(noted(&world).await, Some(sequence_number(&world, 4)));
+    assert_eq!(control.written(), 1, "nothing new can be said of the dead");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_ends_with_a_death_and_one_without_are_not_noted() {
+    let (world, control) = world(&[3]).await;
+    world.send(GROUP, 1..=3).await;
+    world.send("EventSetup_2", 1..=2).await;
+    world.drain().await;
+    assert_eq!(noted(&world).await, None);
+    assert_eq!(control.written(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_noted_while_the_worker_goes_on() {
+    let (world, _) = world(&[1]).await;
+    world.send(GROUP, 1..=2).await;
+    let worker = world.start();
+    world.until_seen(5).await;
+    pass(2).await;
+    assert_eq!(noted(&world).await, Some(sequence_number(&world, 2)));
+    // That is all there is to tell until the next death.
+    world.send(GROUP, 3..=3).await;
+    world.until_seen(6).await;
+    pass(2).await;
+    assert_eq!(noted(&world).await, Some(sequence_number(&world, 2)));
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_that_is_accepted_is_noted_under_its_first_number() {
+    let (world, _) = world(&[1, 2]).await;
+    world.send(GROUP, 1..=2).await;
+    let worker = world.start();
+    world.until_seen(8).await;
+    pass(2).await;
+    assert_eq!(noted(&world).await, None);
+    replay(&world, 1).await;
+    world.until_seen(9).await;
+    pass(2).await;
+    assert_eq!(noted(&world).await, Some(sequence_number(&world, 1)));
+    // The second still lies there: what comes after it is told, too.
+    world.send(GROUP, 3..=3).await;
+    world.until_seen(10).await;
+    pass(2).await;
+    assert_eq!(noted(&world).await, Some(sequence_number(&world, 3)));
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_death_of_a_replay_is_one_more_death_in_its_group() {
+    let (world, control) = over(World::new(|s| always(s, 1)).await);
+    world.send(GROUP, 1..=2).await;
+    let worker = world.start();
+    world.until_seen(5).await;
+    pass(2).await;
+    replay(&world, 1).await;
+    world.until_seen(9).await;
+    for (n, noted_n) in [(3, 3), (4, 3)] {
+        world.send(GROUP, n..=n).await;
+        world.until_seen(7 + n as usize).await;
+        pass(2).await;
+        assert_eq!(noted(&world).await, Some(sequence_number(&world, noted_n)));
+    }
+    assert_eq!(control.written(), 2);
+    worker.stop().await;
+}
+
+/// One event fails in every life, and the second in its first.
+fn always(seen: &world::Seen, failing: u32) -> Reply {
+    let is_replay = seen.header("X-Hooklane-Replay").is_some();
+    Reply::Status(match number(seen) {
+        n if n == failing => 500,
+        20 if !is_replay => 500,
+        _ => 200,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_dies_under_its_first_number() {
+    let (world, control) = over(World::new(|s| always(s, 19)).await);
+    world.send(GROUP, 19..=20).await;
+    let worker = world.start();
+    world.until_seen(8).await;
+    replay(&world, 19).await;
+    world.until_seen(12).await;
+    replay(&world, 20).await;
+    world.until_seen(13).await;
+    pass(2).await;
+    // Nothing that died is newer than what is noted now.
+    world.send(GROUP, 21..=21).await;
+    world.until_seen(14).await;
+    pass(2).await;
+    assert_eq!(noted(&world).await, Some(sequence_number(&world, 20)));
+    assert_eq!(control.written(), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_that_cannot_be_written_holds_nothing_up_and_is_written_after_a_later_acceptance() {
+    for trouble in [Notes::Fail, Notes::Hang] {
+        let (world, control) = world(&[1]).await;
+        control.set(trouble);
+        world.send(GROUP, 1..=40).await;
+        let worker = world.start();
+        world.until_seen(4 + 39).await;
+        let last = world.receiver.seen().last().unwrap().at;
+        assert!(last < Duration::from_secs(65), "{trouble:?}: {last:?}");
+        pass(60).await;
+        assert!(worker.health.is_ready(), "{trouble:?}");
+        assert_eq!(world.counts().await.total(), 0, "{trouble:?}");
+        control.set(Notes::Work);
+        assert_eq!(noted(&world).await, None);
+
+        world.send("EventSetup_2", 41..=41).await;
+        world.send(GROUP, 42..=42).await;
+        world.until_seen(4 + 41).await;
+        pass(2).await;
+        assert_eq!(noted(&world).await, Some(sequence_number(&world, 42)));
+        worker.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_writes_its_notes_and_waits_two_seconds_for_them_at_most() {
+    for (notes, longest_s) in [(Notes::Work, 1), (Notes::Hang, 2)] {
+        let (mut world, control) = world(&[1]).await;
+        world.settings.visibility_timeout = Duration::from_secs(40);
+        control.set(notes);
+        world.send(GROUP, 1..=2).await;
+        let worker = world.start();
+        world.until_seen(5).await;
+        // So that no long poll is to be waited for: it brings this.
+        worker.stop.cancel();
+        world.send("EventSetup_2", 3..=3).await;
+        let told = world.receiver.now();
+        worker.stop().await;
+        let took = world.receiver.now() - told;
+        assert!(
+            took <= Duration::from_secs(longest_s),
+            "{notes:?}: {took:?}"
+        );
+        control.set(Notes::Work);
+        let written = noted(&world).await.is_some();
+        assert_eq!(written, notes == Notes::Work);
+    }
+}
