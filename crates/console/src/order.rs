@@ -137,3 +137,129 @@ fn join(item: &mut Item, letter: Letter) {
     };
     item.copies.push(other);
 }
+
+#[cfg(test)]
+mod tests {
+    use delivery::{DEAD_LETTER, DeadLetter, Origin};
+    use queue::Attribute;
+
+    use super::*;
+    use crate::sample::{DEAD, Sample};
+
+    /// A letter of the worker: its id is its group and sequence number.
+    fn recorded(group: &str, number: u64) -> Letter {
+        life(group, number, 0, "{}")
+    }
+
+    fn life(group: &str, number: u64, replays: u32, body: &str) -> Letter {
+        let id = format!("{group}-{number}");
+        let sample = Sample {
+            id: &id,
+            body,
+            ..Sample::default()
+        };
+        let mut message = sample.letter().message;
+        let record = message.text_attribute(DEAD_LETTER).unwrap();
+        let record = DeadLetter::parse(record).unwrap();
+        let record = DeadLetter {
+            replays,
+            origin: Origin {
+                sequence_number: Some(number.to_string()),
+                group: Some(group.to_owned()),
+                sent_at: DEAD.plus(std::time::Duration::from_secs(number)),
+                ..record.origin
+            },
+            ..record
+        };
+        let json = record.to_json_within(100_000).unwrap();
+        message.message_id = format!("present {id} {replays}");
+        message
+            .attributes
+            .insert(DEAD_LETTER.to_owned(), Attribute::string(json));
+        Letter::read(message)
+    }
+
+    /// A letter of the native redrive, which says in its body when it was sent.
+    fn moved(group: &str, present: u64, seconds: u64) -> Letter {
+        let at = DEAD.plus(std::time::Duration::from_secs(seconds));
+        let body = format!(
+            r#"{{"MessageDeDuplicationId":"{}"}}"#,
+            at.deduplication_id()
+        );
+        let mut message = recorded(group, 0).message;
+        message.attributes.clear();
+        message.body = body.into();
+        message.group = Some(group.to_owned());
+        message.message_id = format!("{group}-moved-{present}");
+        message.deduplication_id = None;
+        message.sequence_number = Some(present.to_string());
+        Letter::read(message)
+    }
+
+    fn ids(letters: &[Letter]) -> Vec<&str> {
+        letters.iter().map(Letter::id).collect()
+    }
+
+    #[test]
+    fn letters_go_group_by_group_and_within_one_by_the_first_sequence_number() {
+        let letters = [("b", 10), ("a", 30), ("b", 9), ("a", 8), ("b", 100)];
+        let letters = letters.map(|(group, number)| recorded(group, number));
+        let arranged = arrange(letters.into());
+        assert_eq!(ids(&arranged), ["a-8", "a-30", "b-9", "b-10", "b-100"]);
+    }
+
+    #[test]
+    fn what_the_redrive_moved_takes_its_place_by_the_time_in_its_body_and_keeps_its_own_order() {
+        let letters = vec![
+            moved("a", 2, 25),
+            recorded("a", 30),
+            moved("a", 1, 15),
+            recorded("a", 20),
+            recorded("a", 10),
+            // Later in the internal queue, though its body says earlier.
+            moved("a", 3, 5),
+        ];
+        let arranged = arrange(letters);
+        assert_eq!(
+            ids(&arranged),
+            [
+                "a-10",
+                "a-moved-1",
+                "a-20",
+                "a-moved-2",
+                "a-moved-3",
+                "a-30"
+            ]
+        );
+    }
+
+    #[test]
+    fn two_letters_of_one_event_are_one_item_of_which_the_latest_life_speaks() {
+        let letters = vec![
+            life("a", 1, 0, "{}"),
+            life("a", 1, 1, "{}"),
+            life("a", 1, 0, "{}"),
+            recorded("a", 2),
+        ];
+        let mut lines = lines(letters);
+        assert_eq!((lines.len(), lines[0].len()), (1, 2));
+        let first = lines[0].pop_front().unwrap();
+        assert_eq!((first.letter.replays(), first.copies.len()), (1, 2));
+    }
+
+    #[test]
+    fn letters_that_differ_in_their_bodies_are_two_events_whatever_their_ids_say() {
+        let letters = vec![life("a", 1, 0, "{}"), life("a", 1, 0, r#"{"b":1}"#)];
+        assert_eq!(lines(letters)[0].len(), 2);
+    }
+
+    #[test]
+    fn letters_without_a_group_do_not_wait_for_each_other() {
+        let ungrouped = |n: u64| {
+            let mut message = moved("a", n, n).message;
+            message.group = None;
+            Letter::read(message)
+        };
+        assert_eq!(lines(vec![ungrouped(1), ungrouped(2)]).len(), 2);
+    }
+}
