@@ -1,6 +1,7 @@
 //! What replay and drop have in common: letters are taken in hand, a person agrees, and the outcome is told.
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -120,13 +121,21 @@ pub(super) fn audit(why: Option<String>) -> Audit {
         .find_map(|name| std::env::var(name).ok());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let host = host.or_else(|| std::env::var("HOSTNAME").ok());
-    let user = user.as_deref().unwrap_or("unknown").trim();
+    let user = user.map_or_else(uid, |user| user.trim().to_owned());
     Audit {
         who: match host.as_deref().map(str::trim) {
             Some(host) if !host.is_empty() => format!("{user}@{host}"),
-            _ => user.to_owned(),
+            _ => user,
         },
         why,
+    }
+}
+
+/// The user's number, where nothing says the name.
+fn uid() -> String {
+    match std::fs::metadata("/proc/self") {
+        Ok(own) => format!("uid-{}", own.uid()),
+        Err(_) => "unknown".to_owned(),
     }
 }
 

@@ -49,10 +49,17 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
     let progress = |progress| meter.show(progress);
     let outcome = replay(taken, &target, arguments.rate, &audit, &stop, progress).await;
     meter.finish();
-    output::result(arguments.output.json, &Replayed::of(&outcome), || {
-        let selected = hand::letters(outcome.selected);
-        format!("{} of {selected} replayed to {}", outcome.done, preview.to)
-    })?;
+    output::result(
+        arguments.output.json,
+        &Replayed::of(&outcome),
+        || match outcome.selected {
+            0 => "no dead letters to replay".to_owned(),
+            selected => {
+                let selected = hand::letters(selected);
+                format!("{} of {selected} replayed to {}", outcome.done, preview.to)
+            }
+        },
+    )?;
     Ok(hand::conclude(
         &outcome,
         "replayed",
