@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use delivery::{
-    Answer, Attempt, DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_letter_group,
+    Answer, Attempt, DEAD_LETTER, DeadLetter, Death, Failure, FailureKind, Origin, Outcome, Reason,
+    dead_letter_group,
 };
 use event::Timestamp;
 use queue::{Attribute, Counts, Outgoing, Queue, Sqs};
@@ -24,6 +25,10 @@ struct World {
 impl World {
     /// With so many dead letters of one event setup.
     fn with(letters: u32) -> Self {
+        Self::holding((0..letters).map(letter).collect())
+    }
+
+    fn holding(letters: Vec<Outgoing>) -> Self {
         let local = LocalSqs::start(&[]);
         let home = local.home("events");
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -44,7 +49,6 @@ impl World {
             dead_letters,
             runtime,
         };
-        let letters: Vec<_> = (0..letters).map(letter).collect();
         for batch in letters.chunks(10) {
             let sent = world
                 .runtime
@@ -55,6 +59,17 @@ impl World {
         world
     }
 
+    /// Runs `dlq` with these arguments and returns the ids it lists.
+    fn ids(&self, arguments: &[&str]) -> Vec<String> {
+        let listed = self
+            .home
+            .run(&[&["dlq", "ls", "--json"], arguments].concat());
+        assert_eq!(listed.code, Some(0), "{listed:?}");
+        let rows = documents(&listed.stdout).into_iter();
+        rows.map(|row| row["id"].as_str().expect("an id").to_owned())
+            .collect()
+    }
+
     fn counts(&self) -> Counts {
         self.runtime
             .block_on(self.dead_letters.counts())
@@ -63,15 +78,23 @@ impl World {
 }
 
 fn letter(n: u32) -> Outgoing {
-    let at = SENT.plus(Duration::from_secs(n.into()));
-    let answer = Ok(Answer {
-        status: 500,
+    letter_of("EventSetup_7", n, &answer(500))
+}
+
+fn answer(status: u16) -> Outcome {
+    Ok(Answer {
+        status,
         retry_after: None,
         excerpt: "out of order\u{9b}2J".to_owned(),
-    });
+    })
+}
+
+/// The letter of an event that was sent `n` seconds after [`SENT`] and died a minute later.
+fn letter_of(group: &str, n: u32, outcome: &Outcome) -> Outgoing {
+    let at = SENT.plus(Duration::from_secs(n.into()));
     let attempt = |n| {
         let wait = Duration::from_secs(if n < 3 { 0 } else { 60 });
-        Attempt::new(0, n, at.plus(wait), Duration::from_millis(8), &answer)
+        Attempt::new(0, n, at.plus(wait), Duration::from_millis(8), outcome)
     };
     let death = Death {
         reason: Reason::Exhausted,
@@ -83,7 +106,7 @@ fn letter(n: u32) -> Outgoing {
         message_id: format!("origin-{n}"),
         sequence_number: Some(format!("{n:020}")),
         deduplication_id: Some(at.deduplication_id()),
-        group: Some("EventSetup_7".to_owned()),
+        group: Some(group.to_owned()),
         sent_at: at,
     };
     let group = dead_letter_group(origin.group.as_deref(), &origin.message_id);
@@ -222,4 +245,132 @@ fn an_empty_internal_queue_is_no_error() {
         (Some(0), "no dead letters\n"),
         "{ended:?}"
     );
+}
+
+/// Twelve letters of two event setups: 0 to 5 of the first, 6 to 11 of the second; every third one timed out.
+fn two_setups() -> Vec<Outgoing> {
+    let timeout = Err(Failure {
+        kind: FailureKind::Timeout,
+        detail: "no answer within 30 s".to_owned(),
+    });
+    let letters = (0..12).map(|n| {
+        let group = if n < 6 {
+            "EventSetup_7"
+        } else {
+            "EventSetup_8"
+        };
+        let outcome = if n % 3 == 0 {
+            timeout.clone()
+        } else {
+            answer(503)
+        };
+        letter_of(group, n, &outcome)
+    });
+    letters.collect()
+}
+
+#[test]
+fn a_filter_lists_what_it_means_and_says_of_how_many() {
+    let world = World::holding(two_setups());
+    for (arguments, expected) in [
+        (&["--group", "EventSetup_8"][..], &[6, 7, 8, 9, 10, 11][..]),
+        (
+            &["--group", "EventSetup_8", "--status", "5xx"],
+            &[7, 8, 10, 11],
+        ),
+        (
+            &["--status", "timeout", "--reason", "exhausted"],
+            &[0, 3, 6, 9],
+        ),
+        (&["--contains", "E-11"], &[11]),
+        (
+            &[
+                "--contains",
+                "WITHIN 30 S",
+                "--until",
+                "2025-02-12 14:31:49",
+            ],
+            &[0, 3],
+        ),
+        // The table shows seconds: what it shows can be typed.
+        (&["--since", "2025-02-12T14:31:55Z"], &[10, 11]),
+        (&["--event", "talent_created"], &[]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|n| format!("origin-{n}")).collect();
+        assert_eq!(world.ids(arguments), expected, "{arguments:?}");
+    }
+    let listed = world.home.run(&["dlq", "ls", "--status", "503"]);
+    assert!(
+        listed.stdout.ends_with("\n8 of 12 dead letters\n"),
+        "{listed:?}"
+    );
+    assert!(
+        listed.stdout.contains("  2025-02-12T14:31:46Z  "),
+        "{listed:?}"
+    );
+    let none = world.home.run(&["dlq", "ls", "--status", "404"]);
+    assert_eq!(none.stdout, "none of 12 dead letters match\n");
+
+    let counted = world
+        .home
+        .run(&["dlq", "groups", "--json", "--status", "503"]);
+    let groups = documents(&counted.stdout);
+    assert_eq!(groups.len(), 2, "{counted:?}");
+    for group in groups {
+        assert_eq!(group["count"], 4);
+        assert_eq!(group["status_class"], "5xx");
+        assert_eq!(group["callback_host"], "hooks.example.com");
+    }
+}
+
+#[test]
+fn a_limit_shows_the_first_to_die_and_says_how_many_there_are() {
+    let world = World::holding(two_setups());
+    let arguments = [
+        "dlq",
+        "ls",
+        "--json",
+        "--group",
+        "EventSetup_8",
+        "--limit",
+        "2",
+    ];
+    let listed = world.home.run(&arguments);
+    let ids: Vec<_> = documents(&listed.stdout)
+        .iter()
+        .map(|row| row["id"].clone())
+        .collect();
+    assert_eq!(ids, ["origin-6", "origin-7"]);
+    assert_told(&listed, 0, &["2 of 6 that match are shown"]);
+    let all = world.home.run(&["dlq", "ls", "--limit", "12"]);
+    assert_eq!(all.stderr, "");
+}
+
+#[test]
+fn of_the_copies_of_an_event_the_newest_is_shown_and_the_others_are_named() {
+    let copies = [3, 9, 6].map(|died_after| {
+        let mut copy = letter_of("EventSetup_7", died_after, &answer(500));
+        let json = copy.attributes[DEAD_LETTER].as_str().expect("text");
+        let json = json.replace(&format!("origin-{died_after}"), "origin-1");
+        copy.attributes
+            .insert(DEAD_LETTER.to_owned(), Attribute::string(json));
+        copy
+    });
+    let world = World::holding(copies.into());
+    let listed = world.home.run(&["dlq", "ls"]);
+    assert!(
+        listed.stdout.contains("\norigin-1  3       2025-"),
+        "{listed:?}"
+    );
+    let shown = world.home.run(&["dlq", "show", "origin-1", "--json"]);
+    let document = documents(&shown.stdout).remove(0);
+    assert_eq!(document["record"]["dead_at"], "2025-02-12T14:31:54.123Z");
+    let others = document["others"].as_array().expect("others");
+    assert_eq!(others.len(), 2);
+    let other = others[0].as_str().expect("an id");
+    assert_told(&shown, 0, &["the newest of 3 letters of the event", other]);
+    let other = world.home.run(&["dlq", "show", other, "--json"]);
+    let other = documents(&other.stdout).remove(0);
+    assert_ne!(other["record"]["dead_at"], document["record"]["dead_at"]);
+    assert!(other.get("others").is_none());
 }

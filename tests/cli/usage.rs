@@ -27,6 +27,22 @@ fn arguments_that_cannot_be_exit_with_2_and_say_what_can() {
             "[possible values: text, json]",
         ),
         (&["dlq", "show"], "<ID>"),
+        (&["dlq", "ls", "--limit", "0"], "0 is not in 1.."),
+        (
+            &["dlq", "ls", "--status", "6xx"],
+            "--status: \"6xx\" cannot stand here: write a status (500)",
+        ),
+        (&["dlq", "ls", "--reason", "tired"], "--reason: \"tired\""),
+        (
+            &["dlq", "groups", "--since", "soon"],
+            "or how long ago: 30m",
+        ),
+        (
+            &["dlq", "ls", "--since", "1h", "--until", "2h"],
+            "nothing can match",
+        ),
+        // What an unset variable leaves must not mean every letter.
+        (&["dlq", "ls", "--group", ""], "--group: it is empty"),
         (&["queues", "create"], "<NAME>"),
     ] {
         let ended = Home::new().run(arguments);

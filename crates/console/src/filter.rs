@@ -104,7 +104,7 @@ pub enum FilterError {
         name: &'static str,
     },
     /// No moment is both.
-    #[error("since: {since} is not before until, {until}: nothing can match")]
+    #[error("since: {since} is not before {until}, the until: nothing can match")]
     Backwards {
         /// The first moment.
         since: Timestamp,

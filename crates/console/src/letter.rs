@@ -122,6 +122,11 @@ impl Letter {
         }
     }
 
+    /// Which of the letters of one event is the newer: the latest life, and of one life the last to be set aside.
+    pub fn life(&self) -> (u32, Timestamp) {
+        (self.replays(), self.at())
+    }
+
     /// What it holds, in bytes: body and attributes.
     pub fn size(&self) -> usize {
         let attributes = self.message.attributes.iter();

@@ -127,6 +127,9 @@ pub struct Shown {
     pub record: Option<Exact>,
     /// The body exactly as it is; text if it is no JSON.
     pub body: Exact,
+    /// The present MessageIds of other letters of the same event, for the caller to fill in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
 }
 
 impl From<&Letter> for Shown {
@@ -142,6 +145,7 @@ impl From<&Letter> for Shown {
             problem: letter.problem().map(str::to_owned),
             record: message.text_attribute(DEAD_LETTER).map(Exact::of),
             body: Exact::of(&String::from_utf8_lossy(&message.body)),
+            others: Vec::new(),
         }
     }
 }

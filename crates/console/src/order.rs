@@ -130,8 +130,7 @@ pub(crate) fn lines(letters: Vec<Letter>) -> Vec<VecDeque<Item>> {
 
 /// The letter of the latest life speaks for all.
 fn join(item: &mut Item, letter: Letter) {
-    let life = |letter: &Letter| (letter.replays(), letter.dead_at());
-    let other = match life(&letter) > life(&item.letter) {
+    let other = match letter.life() > item.letter.life() {
         true => std::mem::replace(&mut item.letter, letter),
         false => letter,
     };

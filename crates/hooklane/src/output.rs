@@ -46,6 +46,12 @@ pub(crate) fn result(
     }
 }
 
+/// How many columns the terminal has that standard output is; none if it is no terminal.
+pub(crate) fn width() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(width.0.into())
+}
+
 /// The same JSON with what could command a terminal escaped: JSON escapes the older controls itself, and the
 /// others occur in its strings only.
 fn harmless_json(json: &str) -> String {

@@ -5,9 +5,10 @@ mod chosen;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 
-pub(crate) use chosen::Chosen;
+pub(crate) use chosen::{Chosen, Listed};
 
 use super::Output;
 
@@ -17,16 +18,27 @@ use super::Output;
 /// while a scan runs others do not see what it holds. Uses queue.dead_letter_url.
 #[derive(Subcommand)]
 pub(crate) enum Dlq {
-    /// Lists the dead letters
+    /// Lists the dead letters, the one that died first at the top
+    ///
+    /// On a narrow terminal some columns are left out; --json has all.
     #[command(after_help = "\
 Examples:
   hooklane dlq ls
-  hooklane dlq ls --json | jq -r 'select(.last_status == 500) | .id'")]
+  hooklane dlq ls --group EventSetup_42 --status 5xx --since 2h
+  hooklane dlq ls --contains jane@example.com
+  hooklane dlq ls --reason exhausted --json | jq -r .id")]
     Ls {
+        #[command(flatten)]
+        listed: Listed,
+        /// Show only the first N
+        #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+        limit: Option<usize>,
         #[command(flatten)]
         output: Output,
     },
     /// Shows one dead letter with every attempt
+    ///
+    /// If several have the id, copies or earlier lives of one event, the newest is shown and the others are named.
     #[command(after_help = "\
 Examples:
   hooklane dlq show 5fea7756-0ea4-451a-a703-a558b933e274
@@ -37,12 +49,15 @@ Examples:
         #[command(flatten)]
         output: Output,
     },
-    /// Counts them by reason, status and group
+    /// Counts them by reason, status, callback host and group
     #[command(after_help = "\
 Examples:
   hooklane dlq groups
+  hooklane dlq groups --since 1d
   hooklane dlq groups --json | jq .count")]
     Groups {
+        #[command(flatten)]
+        listed: Listed,
         #[command(flatten)]
         output: Output,
     },

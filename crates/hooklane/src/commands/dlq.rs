@@ -9,9 +9,9 @@ mod table;
 
 use std::ops::ControlFlow;
 
-use console::{End, Groups, Letter, Listing, Report, ScanOptions, Shown};
+use console::{End, Filter, Groups, Letter, Listing, Report, ScanOptions, Shown};
 use indicatif::ProgressBar;
-use queue::{Queue, Sqs};
+use queue::{Clock, Queue, Sqs};
 
 use super::Context;
 use crate::cli::Dlq;
@@ -19,11 +19,25 @@ use crate::config;
 use crate::exit::Exit;
 use crate::{logging, output, stop};
 
+/// The most other letters of an event that are named.
+const NAMED: usize = 20;
+
 pub(super) async fn run(arguments: Dlq, context: &Context) -> anyhow::Result<Exit> {
     match arguments {
-        Dlq::Ls { output } => ls(&open(context).await?, output.json).await,
+        Dlq::Ls {
+            listed,
+            limit,
+            output,
+        } => {
+            // What was mistyped is told before anything is asked of the queue.
+            let filter = listed.read(Clock::system().now())?;
+            ls(&open(context).await?, filter, limit, output.json).await
+        }
         Dlq::Show { id, output } => show(&open(context).await?, &id, output.json).await,
-        Dlq::Groups { output } => groups(&open(context).await?, output.json).await,
+        Dlq::Groups { listed, output } => {
+            let filter = listed.read(Clock::system().now())?;
+            groups(&open(context).await?, filter, output.json).await
+        }
         Dlq::Drop(arguments) => drop::run(*arguments, context).await,
         Dlq::Replay(arguments) => replay::run(*arguments, context).await,
     }
@@ -34,43 +48,78 @@ async fn open(context: &Context) -> anyhow::Result<Queue> {
     Ok(Queue::open(&Sqs::from_env().await, &url).await?)
 }
 
-async fn ls(queue: &Queue, json: bool) -> anyhow::Result<Exit> {
-    let mut listing = Listing::default();
+async fn ls(
+    queue: &Queue,
+    filter: Filter,
+    limit: Option<usize>,
+    json: bool,
+) -> anyhow::Result<Exit> {
+    let is_filtered = !filter.is_empty();
+    let mut listing = Listing::of(filter);
     let report = scan(queue, |letter| {
         listing.add(&letter);
         ControlFlow::Continue(())
     });
     let report = report.await?;
-    let rows = listing.into_rows();
-    match json {
-        true => rows.iter().try_for_each(output::json)?,
-        false => output::print(&table::of_letters(&rows))?,
+    let mut rows = listing.into_rows();
+    let matched = rows.len();
+    rows.truncate(limit.unwrap_or(matched));
+    if json {
+        rows.iter().try_for_each(output::json)?;
+    } else {
+        if !rows.is_empty() {
+            output::print(&table::of_letters(&rows, output::width()))?;
+        }
+        output::line(&table::count(matched, report.seen, is_filtered))?;
+    }
+    if rows.len() < matched {
+        let of = match is_filtered {
+            true => "that match",
+            false => "dead letters",
+        };
+        output::complain(&format!("{} of {matched} {of} are shown", rows.len()));
     }
     Ok(conclude(&report))
 }
 
-async fn groups(queue: &Queue, json: bool) -> anyhow::Result<Exit> {
-    let mut groups = Groups::default();
+async fn groups(queue: &Queue, filter: Filter, json: bool) -> anyhow::Result<Exit> {
+    let is_filtered = !filter.is_empty();
+    let mut groups = Groups::of(filter);
     let report = scan(queue, |letter| {
         groups.add(&letter);
         ControlFlow::Continue(())
     });
     let report = report.await?;
     let rows = groups.into_rows();
-    match json {
-        true => rows.iter().try_for_each(output::json)?,
-        false => output::print(&table::of_groups(&rows))?,
+    if json {
+        rows.iter().try_for_each(output::json)?;
+    } else {
+        if !rows.is_empty() {
+            output::print(&table::of_groups(&rows, output::width()))?;
+        }
+        let matched = rows.iter().map(|row| row.count).sum::<u64>() as usize;
+        output::line(&table::count(matched, report.seen, is_filtered))?;
     }
     Ok(conclude(&report))
 }
 
 async fn show(queue: &Queue, id: &str, json: bool) -> anyhow::Result<Exit> {
-    let mut found = None;
+    let mut found: Option<Letter> = None;
+    let mut others = Vec::new();
     let mut meant = None;
     let report = scan(queue, |letter| {
-        if letter.is(id) {
-            found = Some(letter);
+        if letter.message.message_id == id {
+            // No other letter can have it.
+            (found, others) = (Some(letter), Vec::new());
             return ControlFlow::Break(End::Found);
+        }
+        if letter.is(id) {
+            let older = match &found {
+                Some(newest) if newest.life() >= letter.life() => Some(letter),
+                _ => found.replace(letter),
+            };
+            others.extend(older.map(|letter| letter.message.message_id));
+            return ControlFlow::Continue(());
         }
         if meant.is_none() && letter.msg_id().is_some_and(|msg_id| msg_id == id) {
             meant = Some(letter.id().to_owned());
@@ -89,7 +138,16 @@ async fn show(queue: &Queue, id: &str, json: bool) -> anyhow::Result<Exit> {
             "none of the {seen} dead letters seen has the id {id:?}: `hooklane dlq ls` lists them"
         );
     };
-    output::result(json, &Shown::from(&letter), || show::text(&letter))?;
+    let mut shown = Shown::from(&letter);
+    shown.others = others;
+    output::result(json, &shown, || show::text(&letter))?;
+    if !shown.others.is_empty() {
+        output::complain(&format!(
+            "this is the newest of {} letters of the event; older ones, shown by their message ids: {}",
+            shown.others.len() + 1,
+            shown.others[..shown.others.len().min(NAMED)].join(", ")
+        ));
+    }
     Ok(conclude(&report))
 }
 

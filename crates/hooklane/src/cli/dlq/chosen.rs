@@ -11,7 +11,7 @@ pub(super) const WHICH: &str = "Which dead letters";
 /// Criteria that every listing and every change takes. `--reason` stands beside them, since `drop` has one of its own.
 #[derive(Args)]
 pub(crate) struct Filters {
-    /// Only of this message group: EventSetup_42
+    /// Only of this message group, as in EventSetup_42
     #[arg(long, value_name = "GROUP", help_heading = WHICH)]
     group: Option<String>,
 
@@ -19,19 +19,19 @@ pub(crate) struct Filters {
     #[arg(long, value_name = "NAME", help_heading = WHICH)]
     event: Option<String>,
 
-    /// Only with this last result: 500, 5xx, timeout, connect, …, none
+    /// Only those whose last attempt ended so: 500, 5xx, timeout, connect, …; none for no attempt
     #[arg(long, value_name = "STATUS", help_heading = WHICH)]
     status: Option<String>,
 
-    /// Only set aside since: 2026-11-20T10:00:00Z, 2026-11-20, 30m, 2h, 3d
+    /// Only set aside at this time (UTC) or later: 2026-11-20T10:00:00Z, 2026-11-20, or 30m, 2h, 3d ago
     #[arg(long, value_name = "TIME", help_heading = WHICH)]
     since: Option<String>,
 
-    /// Only set aside before
+    /// Only set aside before this time
     #[arg(long, value_name = "TIME", help_heading = WHICH)]
     until: Option<String>,
 
-    /// Only with this text in the body, an id or an answer
+    /// Only with this text in the body, an id or an answer, whatever its case
     #[arg(long, value_name = "TEXT", help_heading = WHICH)]
     contains: Option<String>,
 }
@@ -54,7 +54,11 @@ impl Filters {
         ];
         for (name, text) in given {
             match text {
-                Some("") => return Err(Usage(format!("--{name}: is empty"))),
+                // As an unset variable leaves it: that must not mean every letter.
+                Some(text) if text.trim().is_empty() => {
+                    let mend = "leave it out, or write what is wanted";
+                    return Err(Usage(format!("--{name}: it is empty: {mend}")));
+                }
                 Some(text) => filter.set(name, text, now).map_err(usage)?,
                 None => {}
             }
@@ -66,6 +70,27 @@ impl Filters {
 
 fn usage(error: FilterError) -> Usage {
     Usage(format!("--{error}"))
+}
+
+/// What a listing is about.
+#[derive(Args)]
+pub(crate) struct Listed {
+    #[command(flatten)]
+    filters: Filters,
+
+    /// Only set aside for this reason: exhausted, invalid-event, no-callback, receive-count-exceeded
+    #[arg(long, value_name = "REASON", help_heading = WHICH)]
+    reason: Option<String>,
+}
+
+impl Listed {
+    /// Reads what is meant; without criteria everything is.
+    ///
+    /// # Errors
+    /// When a criterion cannot be used.
+    pub(crate) fn read(&self, now: Timestamp) -> Result<Filter, Usage> {
+        self.filters.read(self.reason.as_deref(), now)
+    }
 }
 
 /// What a change is about.

@@ -87,7 +87,7 @@ fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> 
     };
     output::result(json, &plan, || {
         let rows: Vec<_> = taken.letters().iter().map(Row::from).collect();
-        format!("would be dropped:\n{}", table::of_letters(&rows))
+        format!("would be dropped:\n{}", table::counted(&rows))
     })?;
     Ok(Exit::Done)
 }

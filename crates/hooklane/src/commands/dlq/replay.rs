@@ -98,7 +98,7 @@ fn print_plan(taken: &Taken, preview: &Preview, json: bool) -> anyhow::Result<Ex
         format!(
             "would go to {}, in this order:\n{}",
             preview.to,
-            table::of_letters(&rows)
+            table::counted(&rows)
         )
     })?;
     tell(preview);

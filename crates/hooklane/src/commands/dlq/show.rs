@@ -37,13 +37,11 @@ fn summary(letter: &Letter) -> Vec<Vec<String>> {
             ("deduplication id", origin.deduplication_id.clone()),
             ("source queue", Some(record.source_queue.clone())),
             ("callback", record.callback.clone()),
-            (
-                "replays",
-                Some(record.replays.to_string()).filter(|_| record.replays > 0),
-            ),
         ]);
     }
+    let replays = letter.replays();
     facts.extend([
+        ("replays", (replays > 0).then(|| replays.to_string())),
         ("sent at", time(letter.sent_at())),
         ("dead at", time(letter.dead_at())),
         ("message id now", Some(message.message_id.clone())),
