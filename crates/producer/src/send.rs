@@ -238,7 +238,7 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
         match error.kind() {
             EntryErrorKind::Throttled => self.fail(error.to_string(), false),
             EntryErrorKind::Server => self.fail(error.to_string(), true),
-            _ if blames_event(&error.code) => {
+            _ if error.blames_message() => {
                 self.refuse(line, format!("refused by Amazon SQS: {error}"))
             }
             EntryErrorKind::QueueMissing => Answer::Halted(QueueError::NotFound {
@@ -267,7 +267,7 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
         match error {
             QueueError::Throttled { .. } => self.fail(error.to_string(), false),
             QueueError::Unreachable { .. } => self.fail(error.to_string(), true),
-            QueueError::Rejected { code, .. } if blames_event(code) => match together {
+            error if error.blames_message() => match together {
                 1 => self.refuse(line, error),
                 _ => Answer::RefusedTogether,
             },
@@ -314,23 +314,4 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             ..self.intake.tally.into_report()
         }
     }
-}
-
-/// Whether an error code says that the event is at fault and not the queue, its key or our rights: another event may
-/// then be taken. The codes of `SendMessage` and the common ones ([SQS API reference]).
-///
-/// [SQS API reference]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-fn blames_event(code: &str) -> bool {
-    let short = code.rsplit(['.', '#']).next().unwrap_or(code);
-    matches!(
-        short,
-        "InvalidMessageContents"
-            | "InvalidParameterValue"
-            | "InvalidParameterCombination"
-            | "InvalidAttributeValue"
-            | "MissingParameter"
-            | "BatchRequestTooLong"
-            | "ValidationError"
-            | "ValidationException"
-    )
 }

@@ -65,6 +65,12 @@ impl QueueError {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
     }
 
+    /// Says whether a message of the call is at fault and not the queue, its key or our rights: another message may
+    /// then be taken.
+    pub fn blames_message(&self) -> bool {
+        matches!(self, Self::Rejected { code, .. } if blames_message(code))
+    }
+
     /// The code SQS answered, if it answered.
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -170,6 +176,12 @@ impl EntryError {
         )
     }
 
+    /// Says whether the message is at fault and not the queue, its key or our rights: another message may then be
+    /// taken.
+    pub fn blames_message(&self) -> bool {
+        blames_message(&self.code)
+    }
+
     /// An entry that SQS did not answer for, although it answered the call.
     pub(crate) fn unanswered() -> Self {
         Self {
@@ -188,6 +200,24 @@ impl From<&BatchResultErrorEntry> for EntryError {
             sender_fault: entry.sender_fault(),
         }
     }
+}
+
+/// The codes of `SendMessage` and the common ones ([SQS API reference]).
+///
+/// [SQS API reference]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+fn blames_message(code: &str) -> bool {
+    let short = code.rsplit(['.', '#']).next().unwrap_or(code);
+    matches!(
+        short,
+        "InvalidMessageContents"
+            | "InvalidParameterValue"
+            | "InvalidParameterCombination"
+            | "InvalidAttributeValue"
+            | "MissingParameter"
+            | "BatchRequestTooLong"
+            | "ValidationError"
+            | "ValidationException"
+    )
 }
 
 /// Codes come with and without the prefix of the query protocol; a lost FIFO handle has no code of its own
@@ -281,6 +311,25 @@ mod tests {
             entry("com.amazonaws.sqs#RequestThrottled", "", true).kind(),
             EntryErrorKind::Throttled
         );
+    }
+
+    #[test]
+    fn a_message_is_blamed_for_what_is_in_it_and_for_nothing_else() {
+        for (code, blamed) in [
+            ("InvalidMessageContents", true),
+            ("AWS.SimpleQueueService.BatchRequestTooLong", true),
+            ("KMS.DisabledException", false),
+            ("AccessDenied", false),
+        ] {
+            assert_eq!(entry(code, "", true).blames_message(), blamed, "{code}");
+            let call = QueueError::Rejected {
+                action: "SendMessageBatch",
+                code: code.to_owned(),
+                message: String::new(),
+            };
+            assert_eq!(call.blames_message(), blamed, "{code}");
+        }
+        assert!(!unsent("connection refused").blames_message());
     }
 
     #[test]
