@@ -16,6 +16,9 @@ pub const MAX_TEXT_CHARS: usize = 512;
 /// The most ids a selection names.
 pub const MAX_IDS: usize = 10_000;
 
+/// What stands for letters of which no callback is known.
+pub const NO_HOST: &str = "none";
+
 const REASONS: [Reason; 5] = [
     Reason::Exhausted,
     Reason::InvalidEvent,
@@ -46,6 +49,8 @@ pub struct Filter {
     pub reason: Option<Reason>,
     /// How its last attempt ended.
     pub status: Option<StatusFilter>,
+    /// The host of the callback, with its port unless that is the usual one; `none`: no callback is known.
+    pub host: Option<String>,
     /// Set aside at this moment or later. Of letters that do not say when, the time they were sent counts.
     pub since: Option<Timestamp>,
     /// Set aside before this moment.
@@ -84,7 +89,7 @@ pub struct Selection {
 pub enum FilterError {
     /// There is no criterion of this name.
     #[error(
-        "{0:?} is no criterion: there are group, event, reason, status, since, until and contains"
+        "{0:?} is no criterion: there are group, event, reason, status, host, since, until and contains"
     )]
     Unknown(String),
     /// No such value can stand there.
@@ -126,6 +131,7 @@ impl Filter {
             && event.is_none_or(|event| letter.event() == Some(event))
             && self.reason.is_none_or(|reason| letter.reason() == reason)
             && (self.status).is_none_or(|status| status.matches(letter.attempts().last()))
+            && (self.host.as_deref()).is_none_or(|host| is_at(letter, host))
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
             && (self.contains.as_deref()).is_none_or(|text| contains(letter, text))
@@ -144,6 +150,7 @@ impl Filter {
             ("event", self.event.clone()),
             ("reason", self.reason.map(|r| r.as_str().to_owned())),
             ("status", self.status.map(|status| status.to_string())),
+            ("host", self.host.clone()),
             ("since", self.since.map(|at| at.to_string())),
             ("until", self.until.map(|at| at.to_string())),
             ("contains", self.contains.clone()),
@@ -165,6 +172,7 @@ impl Filter {
             "event" => self.event = given(text.trim(), |text| bounded("event", text))?,
             "reason" => self.reason = given(text, parse_reason)?,
             "status" => self.status = given(text, StatusFilter::parse)?,
+            "host" => self.host = given(text.trim(), |text| bounded("host", text))?,
             "since" => self.since = given(text, |text| moment("since", text, now))?,
             "until" => self.until = given(text, |text| moment("until", text, now))?,
             "contains" => self.contains = given(text, |text| bounded("contains", text))?,
@@ -317,6 +325,13 @@ fn one_of<const N: usize>(names: [&str; N]) -> String {
     match names.split_last() {
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
+    }
+}
+
+fn is_at(letter: &Letter, wanted: &str) -> bool {
+    match letter.callback_host() {
+        Some(host) => host.eq_ignore_ascii_case(wanted),
+        None => wanted == NO_HOST,
     }
 }
 

@@ -28,7 +28,7 @@ mod text;
 pub use audit::Audit;
 pub use dropping::drop_letters;
 pub use filter::{
-    Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, Selection, StatusFilter, parse_moment,
+    Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, NO_HOST, Selection, StatusFilter, parse_moment,
 };
 pub use groups::{Group, Groups};
 pub use letter::{Fate, Letter};

@@ -77,6 +77,27 @@ fn the_last_attempt_tells_the_status() {
 }
 
 #[test]
+fn the_callback_tells_the_host() {
+    let at = |callback| Sample {
+        callback,
+        ..Sample::default()
+    };
+    let usual = at(Some("https://hooks.example.com:443/a")).letter();
+    let other = at(Some("http://hooks.example.com:8080/a")).letter();
+    let unknown = at(None).letter();
+    for (text, expected) in [
+        ("hooks.example.com", [true, false, false]),
+        (" HOOKS.example.com ", [true, false, false]),
+        ("hooks.example.com:8080", [false, true, false]),
+        ("example.com", [false, false, false]),
+        (NO_HOST, [false, false, true]),
+    ] {
+        let found = [&usual, &other, &unknown].map(|l| matches(l, "host", text));
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
 fn since_is_part_of_the_span_and_until_is_not() {
     let letter = letter("{}", &[]);
     let (at, later) = (
@@ -143,6 +164,7 @@ fn what_is_written_out_is_read_back() {
             ("event", "talent_created"),
             ("reason", "no-callback"),
             ("status", status),
+            ("host", "hooks.example.com:8080"),
             ("since", "2h"),
             ("until", "2025-02-12"),
             ("contains", " ü&= "),
@@ -150,7 +172,7 @@ fn what_is_written_out_is_read_back() {
         let first = filter(&written);
         let pairs = first.to_pairs();
         assert_eq!(pairs.len(), written.len());
-        assert_eq!(pairs[4].1, "2025-02-12T12:30:45.123Z");
+        assert_eq!(pairs[5].1, "2025-02-12T12:30:45.123Z");
         let mut again = Filter::default();
         for (name, text) in &pairs {
             again.set(name, text, Timestamp::MAX).unwrap();
