@@ -15,6 +15,7 @@ mod listing;
 mod moment;
 mod moves;
 mod order;
+pub mod page;
 mod preview;
 mod replay;
 mod report;

@@ -1,0 +1,88 @@
+//! Texts of strangers on a page: always text, never markup, and what cannot be seen is made visible.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, PreEscaped, Render, html};
+
+/// A text that came from elsewhere, in the direction its own characters have, on its own.
+pub(super) struct Strange<'a>(pub(super) &'a str);
+
+impl Render for Strange<'_> {
+    fn render(&self) -> Markup {
+        html! { bdi { (visible(self.0)) } }
+    }
+}
+
+/// The text escaped, with every character that hides, or turns others around, written as its number.
+pub(super) fn visible(text: &str) -> Markup {
+    let mut shown = String::with_capacity(text.len());
+    let mut plain = 0;
+    for (at, character) in text.char_indices().filter(|(_, c)| is_hidden(*c)) {
+        text[plain..at].render_to(&mut shown);
+        // Writing to a String cannot fail.
+        let _ = write!(
+            shown,
+            r#"<span class="hidden">\u{{{:x}}}</span>"#,
+            u32::from(character)
+        );
+        plain = at + character.len_utf8();
+    }
+    text[plain..].render_to(&mut shown);
+    PreEscaped(shown)
+}
+
+/// Whether a text holds what [`visible`] would write differently.
+pub(super) fn hides(text: &str) -> bool {
+    text.chars().any(is_hidden)
+}
+
+/// Control characters (but not line ends and tabs), those that turn the direction of writing around, and those
+/// that take no room.
+fn is_hidden(character: char) -> bool {
+    match character {
+        '\n' | '\t' => false,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => true,
+        '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        _ => character.is_control(),
+    }
+}
+
+/// The first `most` characters, with a sign that there is more.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_never_markup() {
+        let shown = Strange("<script>alert('1')</script>&\"")
+            .render()
+            .into_string();
+        assert_eq!(
+            shown,
+            "<bdi>&lt;script&gt;alert('1')&lt;/script&gt;&amp;&quot;</bdi>"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_written_as_its_number() {
+        assert_eq!(
+            visible("a\u{1b}\u{202e}<b\u{200b}\n\tc").into_string(),
+            "a<span class=\"hidden\">\\u{1b}</span><span class=\"hidden\">\\u{202e}</span>&lt;b\
+             <span class=\"hidden\">\\u{200b}</span>\n\tc"
+        );
+        assert!(hides("\r") && !hides("é\u{200d}\n"));
+    }
+
+    #[test]
+    fn a_cut_text_ends_between_characters_and_says_that_there_is_more() {
+        assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(cut("äöüß", 3), "äöü…");
+    }
+}
