@@ -63,6 +63,7 @@ pub(crate) enum Command {
     Verify(Verify),
     #[command(subcommand)]
     Dlq(Dlq),
+    Console(Console),
     #[command(subcommand)]
     Config(Config),
 }
@@ -291,6 +292,25 @@ pub(crate) struct Verify {
 
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Shows the internal queue in a browser: what failed, why, and sends it again
+///
+/// Serves a page until SIGTERM or Ctrl-C; what a scan or a job holds then is given back. The first line, once it
+/// is ready, is `listening on http://…`. Uses queue.url, queue.dead_letter_url and console.
+#[derive(Args)]
+#[command(after_help = "\
+On an address that is not loopback it needs console.token, and a proxy before
+it that speaks https: the page itself does not.
+
+Examples:
+  hooklane console
+  hooklane console --listen 127.0.0.1:0         on a port that is free
+  HOOKLANE_CONSOLE__TOKEN=env:TOKEN hooklane console --listen 10.0.0.5:9465")]
+pub(crate) struct Console {
+    /// Where to listen, instead of console.listen; port 0 takes one that is free
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 /// Looks at the configuration

@@ -9,6 +9,7 @@ Examples:
   hooklane send events.jsonl              events into the queue
   hooklane work                           deliver them
   hooklane dlq ls                         what could not be delivered
+  hooklane console                        the same in a browser
 
 The configuration is hooklane.toml (see `hooklane config check --help`); region,
 credentials and endpoint come from the standard AWS environment.
@@ -48,6 +49,12 @@ Keys:
   [endpoint]
   allow_http = false
   allow_networks = []                 such as [\"127.0.0.0/8\"]
+  [console]
+  listen = \"127.0.0.1:9465\"
+  token                               \"env:NAME\" or \"file:PATH\", at least 16
+                                      characters; others than loopback
+                                      addresses need one
+  drop_dir = \".\"                      where dropped letters are written to
 
 Examples:
   hooklane config check

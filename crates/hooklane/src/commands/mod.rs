@@ -1,6 +1,7 @@
 //! One file per command: what it uses, what it calls, what it prints.
 
 mod config;
+mod console;
 mod demo;
 mod dlq;
 mod ledger;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment) -> anyhow::Result<Ex
         Command::Listen(arguments) => listen::run(arguments, &context).await,
         Command::Verify(arguments) => verify::run(&arguments, &context),
         Command::Dlq(arguments) => dlq::run(arguments, &context).await,
+        Command::Console(arguments) => console::run(arguments, &context).await,
         Command::Config(arguments) => config::run(&arguments, &context),
     }
 }

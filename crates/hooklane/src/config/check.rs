@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::callback;
 use super::reader::{Read, Reader, Shown};
 use super::source::Source;
-use super::{Invalid, Problem, endpoint, keys, work_config};
+use super::{Invalid, Problem, console, endpoint, keys, work_config};
 
 /// What there is to say of a configuration.
 #[derive(Debug, Serialize)]
@@ -33,6 +33,7 @@ pub fn check(source: Result<&Source, &Invalid>) -> Report {
             let config = work_config(&mut reader);
             drop(config);
             check_other_environment(&mut reader);
+            console::check(&mut reader);
             reader.finish()
         }
         Err(invalid) => Read {

@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "HOOKLANE_";
 pub(super) const OTHER_VARIABLES: [&str; 2] = ["HOOKLANE_CONFIG", "HOOKLANE_LOG"];
 
 /// Every key; `*` stands for a name the user chooses.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 29] = [
     "environment",
     "queue.url",
     "queue.dead_letter_url",
@@ -38,6 +38,9 @@ const KNOWN: [&str; 26] = [
     "worker.admin_listen",
     "endpoint.allow_http",
     "endpoint.allow_networks",
+    "console.listen",
+    "console.token",
+    "console.drop_dir",
 ];
 
 /// Finds every key that is none of ours, and what stands where a table belongs.

@@ -6,6 +6,7 @@
 
 mod callback;
 mod check;
+mod console;
 pub mod duration;
 mod endpoint;
 mod keys;
@@ -22,10 +23,14 @@ mod values;
 mod worker;
 
 pub use check::{Report, check};
+pub use console::ConsoleConfig;
+pub(crate) use console::is_loopback;
 pub use problem::{Invalid, Problem};
 pub use queue::QueuePair;
 pub use source::{Environment, Source};
 pub use worker::WorkerConfig;
+
+use std::net::SocketAddr;
 
 use reader::Reader;
 
@@ -79,6 +84,14 @@ pub fn dead_letter_url(source: &Source) -> Result<String, Invalid> {
 /// Every problem with them.
 pub fn queue_pair(source: &Source) -> Result<QueuePair, Invalid> {
     read(source, queue::pair)
+}
+
+/// Reads what `console` uses; `listen` is the address given on the command line.
+///
+/// # Errors
+/// Every problem with it.
+pub fn console(source: &Source, listen: Option<SocketAddr>) -> Result<ConsoleConfig, Invalid> {
+    read(source, |reader| console::read(reader, listen))
 }
 
 /// Reads where the attempt ledger is, all that `ledger` uses.

@@ -1,0 +1,52 @@
+//! `console`: the internal queue in a browser.
+
+use anyhow::Context as _;
+use console::page::{Console, Queues, Settings, serve};
+use queue::{Clock, Queue, Sqs};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use super::Context;
+use crate::exit::Exit;
+use crate::{cli, config, output, stop};
+
+pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::Result<Exit> {
+    let config = config::console(&context.configuration()?, arguments.listen)?;
+    let sqs = Sqs::from_env().await;
+    let queues = Queues {
+        source: Queue::open(&sqs, &config.queues.url).await?,
+        dead_letters: Queue::open(&sqs, &config.queues.dead_letter_url).await?,
+    };
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.with_context(|| {
+        format!(
+            "console.listen: cannot listen on {}: choose another address (port 0 takes one that is free)",
+            config.listen
+        )
+    })?;
+    let stop = stop::on_signals()?;
+    let address = listener.local_addr()?;
+    let settings = Settings {
+        loopback: config::is_loopback(address),
+        token: config.token,
+        name: user(context),
+    };
+    if settings.token.is_none() {
+        info!("no console.token: everybody on this machine can see the page");
+    }
+    let console = Console::new(queues, settings, Clock::system(), stop);
+    output::line(&format!("listening on http://{address}"))?;
+    serve(listener, console)
+        .await
+        .context("cannot go on serving")?;
+    Ok(Exit::Done)
+}
+
+/// Who this is, as the operating system says: for the audit log.
+fn user(context: &Context) -> String {
+    let names = ["USER", "LOGNAME", "USERNAME"].into_iter();
+    let named = names
+        .filter_map(|name| context.environment.get(name)?.to_str())
+        .find(|name| !name.is_empty());
+    named.unwrap_or("unknown").to_owned()
+}
