@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts};
-use event::{Event, is_header_text};
+use event::Event;
 use queue::Received;
 use store::LedgerError;
 use tracing::{error, info, warn};
 
-/// The longest `msg_id` that serves as `webhook-id`.
-const LONGEST_ID: usize = 256;
-
-/// The identity of an event for its receiver, the same for all attempts and replays: its `msg_id`, else
-/// its first MessageId (also when the `msg_id` cannot stand in a header).
+/// The identity of an event for its receiver, see [`delivery::webhook_id`].
 pub(crate) fn webhook_id<'a>(
     event: &'a Event,
     message: &'a Received,
@@ -23,11 +19,7 @@ pub(crate) fn webhook_id<'a>(
 }
 
 fn webhook_id_of<'a>(event: &'a Event, origin: Option<&'a str>, message: &'a Received) -> &'a str {
-    [event.msg_id(), origin]
-        .into_iter()
-        .flatten()
-        .find(|id| id.len() <= LONGEST_ID && is_header_text(id))
-        .unwrap_or(&message.message_id)
+    delivery::webhook_id(event.msg_id(), origin, &message.message_id)
 }
 
 /// One attempt and what follows from it.

@@ -22,7 +22,7 @@ pub use lane::{Hide, LONGEST_HIDE, Lane};
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
 pub use record::{Attempt, Record, RecordState, Verdict, Visit};
 pub use replay::{REPLAY, Replay};
-pub use request::{RequestFacts, headers};
+pub use request::{RequestFacts, completed_body, headers, webhook_id};
 pub use schedule::{
     Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings,
 };

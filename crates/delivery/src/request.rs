@@ -1,8 +1,43 @@
-//! The headers of one request (the contract, DESIGN section 4).
+//! One request: its identity, its headers and its body (the contract, DESIGN section 4).
 
-use event::Timestamp;
+use event::{Event, Timestamp, is_header_text};
 
 use crate::Authentication;
+
+/// The longest `msg_id` that serves as `webhook-id`.
+const LONGEST_ID: usize = 256;
+
+/// The identity of an event for its receiver, the same for all attempts and replays: its `msg_id`, else its first
+/// MessageId, if that is known. What cannot stand in a header is passed over.
+pub fn webhook_id<'a>(
+    msg_id: Option<&'a str>,
+    first_message_id: Option<&'a str>,
+    message_id: &'a str,
+) -> &'a str {
+    [msg_id, first_message_id]
+        .into_iter()
+        .flatten()
+        .find(|id| id.len() <= LONGEST_ID && is_header_text(id))
+        .unwrap_or(message_id)
+}
+
+/// The body where it is not exactly the bytes that lie in the queue: with the two FIFO parameters that an upstream
+/// system left out, at its end (DESIGN section 3, "Exact bytes"). None where nothing is to be added.
+pub fn completed_body(
+    body: &[u8],
+    event: &Event,
+    deduplication_id: Option<&str>,
+    group: Option<&str>,
+) -> Option<Vec<u8>> {
+    let mut missing = Vec::new();
+    if let (None, Some(id)) = (event.deduplication_id(), deduplication_id) {
+        missing.push((event::DEDUPLICATION_ID, id));
+    }
+    if let (None, Some(group)) = (event.group_id(), group) {
+        missing.push((event::GROUP_ID, group));
+    }
+    (!missing.is_empty()).then(|| event::append_keys(body, &missing))
+}
 
 /// What the headers of an attempt say.
 #[derive(Debug, Clone)]
@@ -125,5 +160,41 @@ mod tests {
         ] {
             assert_eq!(value(&headers, name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn an_event_is_known_by_its_msg_id_and_else_by_its_first_message_id() {
+        let long = "x".repeat(257);
+        for (msg_id, first, expected) in [
+            (Some("msg-1"), Some("first"), "msg-1"),
+            (Some(&long[..256]), Some("first"), &long[..256]),
+            (Some(&long), Some("first"), "first"),
+            (Some("two\nlines"), Some("first"), "first"),
+            (None, Some(""), "present"),
+            (None, Some("zoë"), "present"),
+            (None, None, "present"),
+        ] {
+            assert_eq!(webhook_id(msg_id, first, "present"), expected, "{msg_id:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_an_upstream_system_left_out_is_added_to_a_body() {
+        let completed = |body: &str, id, group| {
+            let event = Event::parse(body.as_bytes()).unwrap();
+            let body = completed_body(body.as_bytes(), &event, id, group)?;
+            Some(String::from_utf8(body).unwrap())
+        };
+        let both = r#"{"MessageDeDuplicationId":"a","MessageGroupId":"b"}"#;
+        assert_eq!(completed(both, Some("x"), Some("y")), None);
+        assert_eq!(completed("{}", None, None), None);
+        assert_eq!(
+            completed(r#"{"MessageGroupId":"b"}"#, Some("x"), Some("y")).as_deref(),
+            Some(r#"{"MessageGroupId":"b","MessageDeDuplicationId":"x"}"#)
+        );
+        assert_eq!(
+            completed(r#"{"MessageDeDuplicationId":"a"}"#, Some("x"), Some("y")).as_deref(),
+            Some(r#"{"MessageDeDuplicationId":"a","MessageGroupId":"y"}"#)
+        );
     }
 }

@@ -242,25 +242,18 @@ impl<P: Post> LaneRun<'_, P> {
     }
 }
 
-/// The bytes as they lie in the queue; only the two FIFO parameters that an upstream system left out are
-/// added, at the end (DESIGN section 3, "Exact bytes"). A replay has those of its first life, if it had any: the
-/// body is what it was then.
+/// The body that is POSTed. A replay has the FIFO parameters of its first life, if it had any: the body is what it
+/// was then.
 fn exact_body(message: &queue::Received, event: &Event, earlier: Option<&Replay>) -> bytes::Bytes {
     let (deduplication_id, group) = match earlier {
         Some(replay) => (&replay.origin.deduplication_id, &replay.origin.group),
         None => (&message.deduplication_id, &message.group),
     };
-    let mut missing = Vec::new();
-    if let (None, Some(id)) = (event.deduplication_id(), deduplication_id) {
-        missing.push((event::DEDUPLICATION_ID, id.as_str()));
+    let (id, group) = (deduplication_id.as_deref(), group.as_deref());
+    match delivery::completed_body(&message.body, event, id, group) {
+        Some(completed) => completed.into(),
+        None => message.body.clone(),
     }
-    if let (None, Some(group)) = (event.group_id(), group) {
-        missing.push((event::GROUP_ID, group.as_str()));
-    }
-    if missing.is_empty() {
-        return message.body.clone();
-    }
-    event::append_keys(&message.body, &missing).into()
 }
 
 /// The event's place in its group: a replay has a newer sequence number than everything before it.
