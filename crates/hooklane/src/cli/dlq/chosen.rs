@@ -23,6 +23,10 @@ pub(crate) struct Filters {
     #[arg(long, value_name = "STATUS", help_heading = WHICH)]
     status: Option<String>,
 
+    /// Only with this callback host, and its port unless that is the usual one; none for no callback
+    #[arg(long, value_name = "HOST", help_heading = WHICH)]
+    host: Option<String>,
+
     /// Only set aside at this time (UTC) or later: 2026-11-20T10:00:00Z, 2026-11-20, or 30m, 2h, 3d ago
     #[arg(long, value_name = "TIME", help_heading = WHICH)]
     since: Option<String>,
@@ -48,6 +52,7 @@ impl Filters {
             ("event", self.event.as_deref()),
             ("reason", reason),
             ("status", self.status.as_deref()),
+            ("host", self.host.as_deref()),
             ("since", self.since.as_deref()),
             ("until", self.until.as_deref()),
             ("contains", self.contains.as_deref()),
