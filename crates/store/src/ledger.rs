@@ -34,7 +34,8 @@ impl fmt::Debug for Ledger {
 
 impl Ledger {
     /// Opens a ledger and makes sure that it can be written; a SQLite file that is not there is made, for
-    /// its owner alone to read, a DynamoDB table is not. `retention` is the source queue's.
+    /// its owner alone to read, a DynamoDB table is not. `retention` is the source queue's, or the internal
+    /// queue's if that is longer.
     ///
     /// # Errors
     /// When it cannot be opened or made, or is something else.

@@ -63,7 +63,10 @@ async fn worker(
         return Ok(None);
     };
     check(&source, &dead_letters)?;
-    let retention = Duration::from_secs(source.attributes().retention_s);
+    // A note on a group is of use for as long as one of its events lies in the internal queue.
+    let retention_s = source.attributes().retention_s;
+    let retention_s = retention_s.max(dead_letters.attributes().retention_s);
+    let retention = Duration::from_secs(retention_s);
     let Some(ledger) = open_ledger(&config.worker.ledger, retention, stop).await? else {
         return Ok(None);
     };
