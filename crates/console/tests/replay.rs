@@ -385,3 +385,45 @@ async fn a_letter_without_a_readable_record_is_left_where_it_is() {
     assert!(outcome.failures[0].why.contains("export it"), "{outcome:?}");
     assert_eq!(world.counts().await.visible, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn letters_whose_leases_are_over_are_not_sent() {
+    let world = World::new().await;
+    world
+        .send((0..3).map(|n| dead_letter(&world, 1, n)).collect())
+        .await;
+    let stop = CancellationToken::new();
+    let taken = take(&world.dead, Selection::default(), &stop, |_| {})
+        .await
+        .unwrap();
+    tokio::time::advance(console::TAKE_LEASE).await;
+    let target = Target::source(world.source.clone());
+    let outcome = replay(taken, &target, None, &audit(), &stop, |_| {}).await;
+    assert_eq!(
+        (outcome.done, outcome.failures.len(), outcome.left()),
+        (0, 1, 2)
+    );
+    assert!(outcome.failures[0].why.contains("lease"), "{outcome:?}");
+    assert_eq!(drained(&world.source).await.len(), 0);
+    assert_eq!(world.counts().await.visible, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_stay_held_while_a_person_thinks() {
+    let world = World::new().await;
+    world
+        .send((0..3).map(|n| dead_letter(&world, 1, n)).collect())
+        .await;
+    let stop = CancellationToken::new();
+    let mut taken = take(&world.dead, Selection::default(), &stop, |_| {})
+        .await
+        .unwrap();
+    tokio::select! {
+        () = taken.hold() => unreachable!("it holds until it is dropped"),
+        () = tokio::time::sleep(Duration::from_secs(3600)) => {}
+    }
+    assert_eq!(world.counts().await.not_visible, 3);
+    let target = Target::source(world.source.clone());
+    let outcome = replay(taken, &target, None, &audit(), &stop, |_| {}).await;
+    assert!(finished(3)(&outcome), "{outcome:?}");
+}
