@@ -236,6 +236,26 @@ async fn a_queue_that_cannot_be_reached_ends_a_replay_and_everything_is_given_ba
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_that_fails_for_a_while_costs_neither_order_nor_a_letter() {
+    let world = World::new().await;
+    world
+        .send((0..20).map(|n| dead_letter(&world, 1, n)).collect())
+        .await;
+    let source = world
+        .flaky_way_to(&world.source, "SendMessageBatch", 5, 7)
+        .await;
+    let dead = world
+        .flaky_way_to(&world.dead, "DeleteMessageBatch", 9, 7)
+        .await;
+    let outcome = Run::default()
+        .replay(&dead, Selection::default(), &Target::source(source))
+        .await;
+    assert!(finished(20)(&outcome), "{outcome:?}");
+    assert_eq!(bodies(&drained(&world.source).await), events(1, 0..20));
+    assert_eq!(world.counts().await.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn letters_that_cannot_be_deleted_are_told_and_a_repetition_within_five_minutes_sends_none_twice()
  {
     let world = World::new().await;
@@ -426,4 +446,69 @@ async fn letters_stay_held_while_a_person_thinks() {
     let target = Target::source(world.source.clone());
     let outcome = replay(taken, &target, None, &audit(), &stop, |_| {}).await;
     assert!(finished(3)(&outcome), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_with_ten_attributes_keeps_its_events_name() {
+    let world = World::new().await;
+    let names = (0..9).map(|n| format!("a{n}"));
+    let names = names.chain(["event".to_owned()]);
+    let full = Outgoing {
+        attributes: names.map(|name| (name, Attribute::string("x"))).collect(),
+        ..native("EventSetup_3", 0)
+    };
+    world.send(vec![full]).await;
+    let outcome = replay_all(&world, Selection::default()).await;
+    assert!(finished(1)(&outcome), "{outcome:?}");
+    let replayed = drained(&world.source).await.remove(0);
+    assert_eq!(replayed.attributes.len(), 10);
+    assert!(replayed.text_attribute(REPLAY).is_some());
+    assert_eq!(replayed.text_attribute("event"), Some("x"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_holds_behind_the_first_ten_of_a_shared_group_too() {
+    let world = World::new().await;
+    world
+        .send((0..25).map(|n| native("EventSetup_3", n)).collect())
+        .await;
+    let selection = Selection {
+        limit: Some(12),
+        ..Selection::default()
+    };
+    let outcome = replay_all(&world, selection).await;
+    assert!(finished(12)(&outcome), "{outcome:?}");
+    assert_eq!(world.counts().await.visible, 13);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_dies_while_a_replay_looks_behind_letters_is_left_alone() {
+    let world = World::new().await;
+    world
+        .send((0..25).map(|n| native("EventSetup_3", n)).collect())
+        .await;
+    let stop = CancellationToken::new();
+    let taken = take(&world.dead, Selection::default(), &stop, |_| {})
+        .await
+        .unwrap();
+    // A replayed event that is dead again must not go round and round.
+    world.send(vec![dead_letter(&world, 1, 0)]).await;
+    let target = Target::source(world.source.clone());
+    let outcome = replay(taken, &target, None, &audit(), &stop, |_| {}).await;
+    assert!(finished(25)(&outcome), "{outcome:?}");
+    assert_eq!(world.counts().await.visible, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_bodies_go_in_calls_that_sqs_takes() {
+    let world = World::new().await;
+    let fill = "x".repeat(300 * 1024);
+    for group in 0..8 {
+        let body = format!(r#"{{"msg_id":"g{group}","fill":"{fill}"}}"#);
+        world
+            .send(vec![letter(&dead(&world, group, 0), &body)])
+            .await;
+    }
+    let outcome = replay_all(&world, Selection::default()).await;
+    assert!(finished(8)(&outcome), "{outcome:?}");
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part of the world")]
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -48,19 +49,28 @@ impl World {
 
     /// The internal queue through a connection whose calls of `action` break after the first `good` ones.
     pub(crate) async fn breaking(&self, action: &'static str, good: u32) -> Queue {
-        self.breaking_way_to(&self.dead, action, good).await
+        self.flaky_way_to(&self.dead, action, good, u32::MAX).await
     }
 
     /// The same for the source queue.
     pub(crate) async fn breaking_source(&self, action: &'static str, good: u32) -> Queue {
-        self.breaking_way_to(&self.source, action, good).await
+        self.flaky_way_to(&self.source, action, good, u32::MAX)
+            .await
     }
 
-    async fn breaking_way_to(&self, queue: &Queue, action: &'static str, good: u32) -> Queue {
+    /// A queue of this world through a connection of which, after the first `good` ones, `bad` calls of `action`
+    /// break. What the SDK tries again counts as a call here.
+    pub(crate) async fn flaky_way_to(
+        &self,
+        queue: &Queue,
+        action: &'static str,
+        good: u32,
+        bad: u32,
+    ) -> Queue {
         let breaking = Breaking {
             inner: self.local.http_client(),
             action,
-            good,
+            broken: good..good.saturating_add(bad),
             calls: Arc::default(),
         };
         let sqs = Sqs::in_process(SharedHttpClient::new(breaking));
@@ -149,7 +159,7 @@ pub(crate) fn native(group: &str, n: u32) -> Outgoing {
 struct Breaking {
     inner: SharedHttpClient,
     action: &'static str,
-    good: u32,
+    broken: Range<u32>,
     calls: Arc<AtomicU32>,
 }
 
@@ -177,7 +187,9 @@ impl HttpConnector for BreakingConnector {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let breaking = &self.breaking;
         if target.ends_with(breaking.action)
-            && breaking.calls.fetch_add(1, Ordering::Relaxed) >= breaking.good
+            && breaking
+                .broken
+                .contains(&breaking.calls.fetch_add(1, Ordering::Relaxed))
         {
             let error = ConnectorError::io("connection reset".into());
             return HttpConnectorFuture::ready(Err(error));
