@@ -4,6 +4,7 @@
 use tracing::{info, warn};
 
 use crate::Letter;
+use crate::letter_file::Line;
 
 /// Who changes something, and why.
 #[derive(Debug, Clone)]
@@ -44,6 +45,24 @@ impl Audit {
             group = letter.group(),
             error,
             "dead letter: {action} failed"
+        );
+    }
+
+    /// A letter was put back into the queue at `place`, as the message `put`.
+    pub(crate) fn imported(&self, line: &Line, place: &str, put: &str) {
+        let Self { who, why } = self;
+        info!(
+            target: "audit",
+            action = "import",
+            who,
+            why,
+            id = line.id,
+            message_id = line.message_id,
+            group = line.group,
+            reason = line.reason.as_str(),
+            to = place,
+            put_as = put,
+            "dead letter: import done"
         );
     }
 }

@@ -1,7 +1,5 @@
 //! Dead letters in a file, one a line: what `dlq export` and `dlq drop` write and `dlq import` reads.
 
-#![cfg_attr(not(test), allow(dead_code, reason = "import is to read it"))]
-
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -23,7 +21,7 @@ use crate::{Fate, Letter};
 const VERSION: u32 = 1;
 
 /// SQS takes ten message attributes.
-pub(crate) const MAX_ATTRIBUTES: usize = 10;
+const MAX_ATTRIBUTES: usize = 10;
 
 /// The most that any queue takes as one message, in bytes of body and attributes.
 const MAX_MESSAGE: usize = 1_048_576;

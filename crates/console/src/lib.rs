@@ -1,4 +1,4 @@
-//! Looks at dead letters in the internal queue, sends them back and drops them.
+//! Looks at dead letters in the internal queue, sends them back, drops them into a file and puts them back from it.
 //!
 //! Viewing takes nothing out: a scan receives everything it can, keeps it invisible until it has seen all, and
 //! gives it back. SQS counts that as a receive of each message. What is to be changed stays held ([`take`]) until it
@@ -9,6 +9,7 @@ mod dropping;
 mod filter;
 mod groups;
 mod held;
+mod import;
 mod letter;
 mod letter_file;
 mod listing;
@@ -32,6 +33,10 @@ pub use filter::{
     Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, NO_HOST, Selection, StatusFilter, parse_moment,
 };
 pub use groups::{Group, Groups};
+pub use import::{
+    Checked, ImportEnd, ImportProgress, Imported, MAX_REPORTED, Rejected, RejectedLines,
+    check_import, import,
+};
 pub use letter::{Fate, Letter};
 pub use letter_file::{LetterFile, line};
 pub use listing::{Exact, Listing, Row, Shown};

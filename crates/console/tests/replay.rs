@@ -10,7 +10,7 @@ use console::{Audit, Filter, Outcome, Selection, Target, replay, take};
 use delivery::{DEAD_LETTER, DeadLetter, Origin, REPLAY, Replay};
 use queue::{Attribute, Outgoing, Queue, ReceiveOptions, Received};
 use tokio_util::sync::CancellationToken;
-use world::{World, letter, native, record};
+use world::{Broken, World, letter, native, record};
 
 /// The record of event `n` of a group, as if it came from this world's source queue.
 fn dead(world: &World, group: u32, n: u32) -> DeadLetter {
@@ -241,12 +241,15 @@ async fn a_queue_that_fails_for_a_while_costs_neither_order_nor_a_letter() {
     world
         .send((0..20).map(|n| dead_letter(&world, 1, n)).collect())
         .await;
-    let source = world
-        .flaky_way_to(&world.source, "SendMessageBatch", 5, 7)
-        .await;
-    let dead = world
-        .flaky_way_to(&world.dead, "DeleteMessageBatch", 9, 7)
-        .await;
+    let broken = |action, calls| Broken {
+        action,
+        calls,
+        answers_only: false,
+    };
+    let source = broken("SendMessageBatch", 5..12);
+    let source = world.broken_way_to(&world.source, source).await;
+    let dead = broken("DeleteMessageBatch", 9..16);
+    let dead = world.broken_way_to(&world.dead, dead).await;
     let outcome = Run::default()
         .replay(&dead, Selection::default(), &Target::source(source))
         .await;

@@ -49,28 +49,28 @@ impl World {
 
     /// The internal queue through a connection whose calls of `action` break after the first `good` ones.
     pub(crate) async fn breaking(&self, action: &'static str, good: u32) -> Queue {
-        self.flaky_way_to(&self.dead, action, good, u32::MAX).await
+        self.breaking_way_to(&self.dead, action, good).await
     }
 
     /// The same for the source queue.
     pub(crate) async fn breaking_source(&self, action: &'static str, good: u32) -> Queue {
-        self.flaky_way_to(&self.source, action, good, u32::MAX)
-            .await
+        self.breaking_way_to(&self.source, action, good).await
     }
 
-    /// A queue of this world through a connection of which, after the first `good` ones, `bad` calls of `action`
-    /// break. What the SDK tries again counts as a call here.
-    pub(crate) async fn flaky_way_to(
-        &self,
-        queue: &Queue,
-        action: &'static str,
-        good: u32,
-        bad: u32,
-    ) -> Queue {
+    async fn breaking_way_to(&self, queue: &Queue, action: &'static str, good: u32) -> Queue {
+        let broken = Broken {
+            action,
+            calls: good..u32::MAX,
+            answers_only: false,
+        };
+        self.broken_way_to(queue, broken).await
+    }
+
+    /// The queue through a connection of which these calls break.
+    pub(crate) async fn broken_way_to(&self, queue: &Queue, broken: Broken) -> Queue {
         let breaking = Breaking {
             inner: self.local.http_client(),
-            action,
-            broken: good..good.saturating_add(bad),
+            broken,
             calls: Arc::default(),
         };
         let sqs = Sqs::in_process(SharedHttpClient::new(breaking));
@@ -155,11 +155,20 @@ pub(crate) fn native(group: &str, n: u32) -> Outgoing {
     }
 }
 
+/// Calls that break, the SDK's own retries counted.
+#[derive(Debug, Clone)]
+pub(crate) struct Broken {
+    pub(crate) action: &'static str,
+    /// Which of the calls of this action, counted from 0.
+    pub(crate) calls: Range<u32>,
+    /// Whether they have their effect, and only the answer is lost.
+    pub(crate) answers_only: bool,
+}
+
 #[derive(Debug, Clone)]
 struct Breaking {
     inner: SharedHttpClient,
-    action: &'static str,
-    broken: Range<u32>,
+    broken: Broken,
     calls: Arc<AtomicU32>,
 }
 
@@ -185,15 +194,20 @@ struct BreakingConnector {
 impl HttpConnector for BreakingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let breaking = &self.breaking;
-        if target.ends_with(breaking.action)
-            && breaking
-                .broken
-                .contains(&breaking.calls.fetch_add(1, Ordering::Relaxed))
+        let Breaking { broken, calls, .. } = &self.breaking;
+        if !target.ends_with(broken.action)
+            || !broken
+                .calls
+                .contains(&calls.fetch_add(1, Ordering::Relaxed))
         {
-            let error = ConnectorError::io("connection reset".into());
-            return HttpConnectorFuture::ready(Err(error));
+            return self.inner.call(request);
         }
-        self.inner.call(request)
+        let answer = broken.answers_only.then(|| self.inner.call(request));
+        HttpConnectorFuture::new(async {
+            if let Some(answer) = answer {
+                let _ = answer.await;
+            }
+            Err(ConnectorError::io("connection reset".into()))
+        })
     }
 }
