@@ -1,7 +1,6 @@
 //! What replay and drop have in common: letters are taken in hand, a person agrees, and the outcome is told.
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -11,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::meter::Meter;
+use crate::commands::person;
 use crate::exit::Exit;
 use crate::output;
 
@@ -114,28 +114,10 @@ pub(super) fn complain_of_kept(kept: usize) {
     }
 }
 
-/// Who sits at this machine, as far as it says.
 pub(super) fn audit(why: Option<String>) -> Audit {
-    let user = ["USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let host = host.or_else(|| std::env::var("HOSTNAME").ok());
-    let user = user.map_or_else(uid, |user| user.trim().to_owned());
     Audit {
-        who: match host.as_deref().map(str::trim) {
-            Some(host) if !host.is_empty() => format!("{user}@{host}"),
-            _ => user,
-        },
+        who: person::name(),
         why,
-    }
-}
-
-/// The user's number, where nothing says the name.
-fn uid() -> String {
-    match std::fs::metadata("/proc/self") {
-        Ok(own) => format!("uid-{}", own.uid()),
-        Err(_) => "unknown".to_owned(),
     }
 }
 
