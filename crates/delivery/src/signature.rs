@@ -131,8 +131,14 @@ pub enum Authentication {
 impl Authentication {
     /// The headers that prove who sends. Their values belong neither in a log nor in a record, not even when a
     /// receiver sends them back.
-    pub const HEADERS: [&'static str; 3] =
-        ["X-Payload-Signature", "webhook-signature", "X-api-key"];
+    pub const HEADERS: [&'static str; 3] = [
+        "X-Payload-Signature",
+        "webhook-signature",
+        Self::API_KEY_HEADER,
+    ];
+
+    /// The header of [`Authentication::ApiKey`].
+    pub const API_KEY_HEADER: &'static str = "X-api-key";
 
     /// Signs with the first secret.
     ///
@@ -169,7 +175,7 @@ impl Authentication {
     ) -> Option<(&'static str, String)> {
         match self {
             Self::None => None,
-            Self::ApiKey(key) => Some(("X-api-key", key.expose().to_owned())),
+            Self::ApiKey(key) => Some((Self::API_KEY_HEADER, key.expose().to_owned())),
             Self::Signed { mode, secrets } => {
                 // To panic is better than to send unsigned what should be signed.
                 let value = secrets

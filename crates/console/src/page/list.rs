@@ -123,10 +123,18 @@ fn address_of(pairs: impl IntoIterator<Item = (&'static str, String)>) -> String
 /// The page of a letter, under the id that people know.
 pub(super) fn letter_address(letter: &Letter) -> String {
     // Not under one that is endless or dots, which browsers take for a way up.
-    let id = match letter.id() {
-        id if id.len() > 128 || id.bytes().all(|byte| byte == b'.') => &letter.message.message_id,
-        id => id,
-    };
+    match letter.id() {
+        id if id.len() > 128 || id.bytes().all(|byte| byte == b'.') => present_address(letter),
+        id => address_of_id(id),
+    }
+}
+
+/// The page of a letter, under the id that no other letter has.
+pub(super) fn present_address(letter: &Letter) -> String {
+    address_of_id(&letter.message.message_id)
+}
+
+pub(super) fn address_of_id(id: &str) -> String {
     format!("/letters/{}", utf8_percent_encode(id, &SEGMENT))
 }
 
@@ -226,8 +234,27 @@ fn found(snapshot: &Snapshot, query: &Query, session: &Session, now: Timestamp) 
                 strong { (counted(letters.len(), "dead letter", "dead letters")) }
                 @if pages > 1 { ", " (grouped(from as u64 + 1)) " to " (grouped(to as u64)) " shown" }
             }
+            (actions(letters.len()))
             (rows(&letters[from..to], query, now))
             (paging(query, page, pages))
+        }
+    }
+}
+
+fn actions(all: usize) -> Markup {
+    let all = grouped(all as u64);
+    html! {
+        div #actions .buttons {
+            label.choose-all .script-only { input #select-page type="checkbox"; " Select this page" }
+            button #replay-selected type="submit" name="scope" value="chosen" data-needs-choice { "Replay selected…" }
+            button #drop-selected.danger type="submit" name="scope" value="chosen" formaction="/drop/preview"
+                data-needs-choice { "Drop selected…" }
+            span #chosen-count .hint role="status" {}
+            span.gap {}
+            button #replay-all type="submit" name="scope" value="all" { "Replay all " (all) "…" }
+            button #drop-all.danger type="submit" name="scope" value="all" formaction="/drop/preview" {
+                "Drop all " (all) "…"
+            }
         }
     }
 }

@@ -5,25 +5,33 @@
 //! Whatever strangers wrote (bodies, excerpts, names, ids) is text, never markup: the templates escape it, and
 //! the Content-Security-Policy lets no script or style in but our own two files.
 
+mod actions;
 mod assets;
 mod counts;
+mod curl;
+mod detail;
 mod door;
 mod form;
 mod guard;
+mod job;
 mod layout;
 mod list;
 mod overview;
+mod plan;
 mod plot;
 mod server;
 mod session;
 mod sign_in;
 mod snapshot;
 mod text;
+mod timeline;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use delivery::Secret;
 use queue::{Clock, Queue};
+use store::LedgerSpec;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,6 +62,12 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// Whose name stands in the audit log if nobody has to sign in.
     pub name: String,
+    /// Where the workers note up to which event a group was delivered, or why that is not known.
+    pub ledger: Result<LedgerSpec, String>,
+    /// The directory to which dropped letters are written.
+    pub drop_dir: PathBuf,
+    /// The header in which the receivers see the secret or a signature, if the requests carry one.
+    pub authentication_header: Option<&'static str>,
     /// Whether the page listens on a loopback address: then requests must name one, too, which keeps out
     /// pages whose own name was made to point here.
     pub loopback: bool,

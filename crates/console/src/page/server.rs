@@ -17,7 +17,10 @@ use tokio::time::Instant;
 
 use super::form::Fields;
 use super::session::Session;
-use super::{Console, assets, counts, guard, layout, list, overview, sign_in, snapshot};
+use super::{
+    Console, actions, assets, counts, detail, guard, layout, list, overview, plan, sign_in,
+    snapshot,
+};
 
 /// How long answers that are being written may take after the stop.
 const GRACE: Duration = Duration::from_secs(2);
@@ -96,6 +99,17 @@ impl Console {
             .route("/scan", get(snapshot::progress).post(snapshot::start))
             .route("/scan/stop", post(snapshot::stop))
             .route("/letters", get(list::show))
+            .route("/letters/{id}", get(detail::show))
+            .route("/letters/{id}/body", get(detail::raw_body))
+            .route("/letters/{id}/request-body", get(detail::request_body))
+            .route("/replay/preview", post(plan::replay))
+            .route("/drop/preview", post(plan::drop))
+            .route("/replay", post(actions::replay))
+            .route("/drop", post(actions::drop))
+            .route("/jobs", get(actions::all))
+            .route("/jobs/{id}", get(actions::show))
+            .route("/jobs/{id}/progress", get(actions::progress))
+            .route("/jobs/{id}/stop", post(actions::stop))
             .route("/sign-out", post(sign_in::leave))
             .fallback(nothing_here)
             .layer(from_fn_with_state(self.clone(), admit))

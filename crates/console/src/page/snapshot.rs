@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Console;
 use super::form::{Fields, local_address};
+use super::job::Jobs;
 use super::layout::{self, counted, grouped, moment};
+use super::plan::Plans;
 use super::session::Session;
 use crate::{End, Letter, MOST_BYTES, ScanOptions, scan};
 
@@ -90,7 +92,9 @@ pub(super) struct Desk {
     pub(super) snapshot: Option<Arc<Snapshot>>,
     pub(super) scanning: Option<Arc<Scanning>>,
     /// Why the last scan saw nothing at all.
-    pub(super) scan_error: Option<String>,
+    scan_error: Option<String>,
+    pub(super) plans: Plans,
+    pub(super) jobs: Jobs,
 }
 
 impl Console {
@@ -103,11 +107,14 @@ impl Console {
         self.desk().scanning.is_some()
     }
 
-    /// Starts a scan unless one is running.
-    fn start_scan(self: &Arc<Self>) {
+    /// Starts a scan unless one is running. Says whether one is now: beside a job, none begins.
+    fn start_scan(self: &Arc<Self>) -> bool {
         let mut desk = self.desk();
         if desk.scanning.is_some() {
-            return;
+            return true;
+        }
+        if desk.jobs.running().is_some() {
+            return false;
         }
         let scanning = Arc::new(Scanning {
             seen: AtomicUsize::new(0),
@@ -117,6 +124,7 @@ impl Console {
         let console = self.clone();
         self.tasks
             .spawn(async move { console.scan(&scanning).await });
+        true
     }
 
     async fn scan(&self, scanning: &Scanning) {
@@ -155,10 +163,18 @@ impl Console {
 /// Starts a scan and goes back to where it was asked for.
 pub(super) async fn start(
     State(console): State<Arc<Console>>,
+    Extension(session): Extension<Arc<Session>>,
     Extension(form): Extension<Fields>,
 ) -> Response {
-    console.start_scan();
-    Redirect::to(local_address(form.get("next"))).into_response()
+    match console.start_scan() {
+        true => Redirect::to(local_address(form.get("next"))).into_response(),
+        false => layout::refusal(
+            StatusCode::CONFLICT,
+            Some(&session),
+            "One thing at a time",
+            "A job is running, and holds what a scan would want to see. Scan when it has ended.",
+        ),
+    }
 }
 
 /// Stops the scan; what it has seen until then is shown.

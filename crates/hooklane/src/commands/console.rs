@@ -6,7 +6,7 @@ use queue::{Clock, Queue, Sqs};
 use tokio::net::TcpListener;
 use tracing::info;
 
-use super::Context;
+use super::{Context, person};
 use crate::exit::Exit;
 use crate::{cli, config, output, stop};
 
@@ -29,7 +29,10 @@ pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::R
     let settings = Settings {
         loopback: config::is_loopback(address),
         token: config.token,
-        name: user(context),
+        name: person::name(),
+        ledger: Ok(config.ledger),
+        drop_dir: config.drop_dir,
+        authentication_header: config.authentication_header,
     };
     if settings.token.is_none() {
         info!("no console.token: everybody on this machine can see the page");
@@ -40,13 +43,4 @@ pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::R
         .await
         .context("cannot go on serving")?;
     Ok(Exit::Done)
-}
-
-/// Who this is, as the operating system says: for the audit log.
-fn user(context: &Context) -> String {
-    let names = ["USER", "LOGNAME", "USERNAME"].into_iter();
-    let named = names
-        .filter_map(|name| context.environment.get(name)?.to_str())
-        .find(|name| !name.is_empty());
-    named.unwrap_or("unknown").to_owned()
 }

@@ -9,6 +9,7 @@ use url::Url;
 use super::keys;
 use super::reader::Reader;
 use super::secret::{self, SecretSource, SecretSources};
+use super::source::Source;
 use super::tree::Node;
 use super::values::{Setting, any, keyword, quoted};
 
@@ -75,6 +76,18 @@ pub(super) fn read(
         events: target.events,
         authentication: authentication(reader, environment, target.credentials)?,
     })
+}
+
+/// The header in which the receivers see the secret, the key or a signature; none if there is none, or what is
+/// configured cannot be used, which is told to those who use it.
+pub(super) fn authentication_header(source: &Source) -> Option<&'static str> {
+    let mut silent = Reader::new(source);
+    let chosen = environment(&mut silent)?;
+    match credentials(&mut silent, chosen.section())? {
+        Credentials::None => None,
+        Credentials::Shared(mode, _) => Some(mode.header_name()),
+        Credentials::ApiKey(_) => Some(Authentication::API_KEY_HEADER),
+    }
 }
 
 /// A callback whose secrets were not fetched.

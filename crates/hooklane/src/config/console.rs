@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use console::page::SHORTEST_TOKEN;
 use delivery::Secret;
+use store::LedgerSpec;
 
 use super::reader::Reader;
 use super::secret::{self, SecretSource};
 use super::values::any;
-use super::{QueuePair, queue};
+use super::{QueuePair, callback, queue, worker};
 
 const LISTEN: &str = "console.listen";
 const TOKEN: &str = "console.token";
@@ -26,6 +27,10 @@ pub struct ConsoleConfig {
     pub token: Option<Secret>,
     /// A directory, to which dropped letters are written.
     pub drop_dir: PathBuf,
+    /// Where the attempt ledger is.
+    pub ledger: LedgerSpec,
+    /// The header in which the receivers see the secret or a signature, if one is configured.
+    pub authentication_header: Option<&'static str>,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<ConsoleConfig> {
@@ -33,6 +38,7 @@ pub(super) fn read(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Optio
     let configured = address(reader);
     let source = token_source(reader);
     let drop_dir = drop_dir(reader);
+    let ledger = worker::ledger(reader);
     let listen = listen.or(configured);
     let token = match (source?, listen) {
         (Some(source), _) => Some(fetch(reader, &source)?),
@@ -53,6 +59,8 @@ pub(super) fn read(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Optio
         listen: listen?,
         token,
         drop_dir: drop_dir?,
+        ledger: ledger?,
+        authentication_header: callback::authentication_header(reader.source),
     })
 }
 
@@ -136,6 +144,25 @@ dead_letter_url = "http://127.0.0.1:9324/000000000000/events-internal.fifo"
         let config = of(NAMED, "0123456789abcdef", None).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:9465");
         assert_eq!(config.token, Some(Secret::new("0123456789abcdef")));
+    }
+
+    #[test]
+    fn the_callback_says_in_which_header_receivers_look() {
+        let with = |callback: &str| {
+            let section =
+                format!("{NAMED}\n[callback.production]\nurl = \"https://a.example\"\n{callback}");
+            of(&section, "0123456789abcdef", None)
+                .unwrap()
+                .authentication_header
+        };
+        // The secrets themselves need not be at hand.
+        assert_eq!(
+            with("shared_secret = \"env:NOWHERE\""),
+            Some("X-Payload-Signature")
+        );
+        assert_eq!(with("api_key = \"env:NOWHERE\""), Some("X-api-key"));
+        assert_eq!(with(""), None);
+        assert_eq!(with("api_key = \"written out\""), None);
     }
 
     #[test]

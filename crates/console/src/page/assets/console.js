@@ -36,3 +36,61 @@ setInterval(() => {
     if (shown.textContent !== text) shown.textContent = text;
   }
 }, 5000);
+
+// Copying: the text of an element here, or what an address answers.
+const copy = async (button) => {
+  const { copy, copyFrom } = button.dataset;
+  let text;
+  if (copyFrom) {
+    const answer = await fetch(copyFrom);
+    if (!answer.ok) throw new Error(answer.status);
+    text = await answer.text();
+  } else {
+    text = document.querySelector(copy).textContent;
+  }
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  // Over plain http there is only the old way.
+  const field = document.createElement('textarea');
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand('copy');
+  field.remove();
+  if (!done) throw new Error('refused');
+};
+for (const button of document.querySelectorAll('[data-copy], [data-copy-from]')) {
+  const title = button.textContent;
+  button.setAttribute('aria-live', 'polite');
+  button.addEventListener('click', async () => {
+    try {
+      await copy(button);
+      button.textContent = 'Copied';
+    } catch {
+      button.textContent = 'Not copied';
+    }
+    setTimeout(() => { button.textContent = title; }, 2000);
+  });
+}
+
+// Choosing all rows of a page at once.
+const all = document.querySelector('#select-page');
+if (all) {
+  const boxes = [...document.querySelectorAll('input[name=id]')];
+  const count = () => {
+    const chosen = boxes.filter((box) => box.checked).length;
+    all.checked = chosen === boxes.length;
+    all.indeterminate = chosen > 0 && chosen < boxes.length;
+    const shown = document.querySelector('#chosen-count');
+    if (shown) shown.textContent = chosen ? `${chosen} selected` : '';
+    for (const button of document.querySelectorAll('[data-needs-choice]')) button.disabled = chosen === 0;
+  };
+  all.addEventListener('change', () => {
+    for (const box of boxes) box.checked = all.checked;
+    count();
+  });
+  for (const box of boxes) box.addEventListener('change', count);
+  // A browser that goes back keeps what was checked.
+  addEventListener('pageshow', count);
+  count();
+}
+document.documentElement.classList.add('scripted');

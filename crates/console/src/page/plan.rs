@@ -1,0 +1,471 @@
+//! What a person is about to do: letters of the snapshot, chosen one by one or by criteria, shown before it is done.
+//!
+//! A plan names its letters by their MessageIds, so that what was shown is what happens, whatever else dies
+//! meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use event::Timestamp;
+use maud::{Markup, html};
+use store::Ledger;
+
+use super::form::Fields;
+use super::layout::{self, Page, Tab, counted, form_token, grouped, moment, short, strange};
+use super::list::{self, Query};
+use super::session::{Session, random};
+use super::snapshot::Snapshot;
+use super::text::cut;
+use super::{Console, counts};
+use crate::{Delivered, Letter, Preview, Target, order};
+
+/// The most plans that are kept; the oldest goes.
+const MOST_PLANS: usize = 16;
+
+/// How long a plan may be carried out. What it says of newer events was true when it was made.
+const LASTS: Duration = Duration::from_secs(30 * 60);
+
+/// The most groups, or refused letters, that are shown.
+const SHOWN: usize = 50;
+
+/// The longest reason, in characters.
+pub(super) const LONGEST_WHY: usize = 500;
+
+/// What is done with letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Replay,
+    Drop,
+}
+
+impl Kind {
+    pub(super) fn verb(self) -> &'static str {
+        match self {
+            Self::Replay => "Replay",
+            Self::Drop => "Drop",
+        }
+    }
+
+    pub(super) fn done(self) -> &'static str {
+        match self {
+            Self::Replay => "replayed",
+            Self::Drop => "dropped",
+        }
+    }
+
+    fn action(self) -> &'static str {
+        match self {
+            Self::Replay => "/replay",
+            Self::Drop => "/drop",
+        }
+    }
+}
+
+/// What is to be done with which letters.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) id: String,
+    pub(super) kind: Kind,
+    /// The MessageIds in the internal queue.
+    pub(super) letters: BTreeSet<String>,
+    made_at: Timestamp,
+}
+
+/// The plans that can be carried out, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Plans(VecDeque<Arc<Plan>>);
+
+impl Plans {
+    fn make(&mut self, kind: Kind, letters: BTreeSet<String>, now: Timestamp) -> Arc<Plan> {
+        while self.0.len() >= MOST_PLANS {
+            self.0.pop_front();
+        }
+        let plan = Arc::new(Plan {
+            id: random(),
+            kind,
+            letters,
+            made_at: now,
+        });
+        self.0.push_back(plan.clone());
+        plan
+    }
+
+    /// The plan of this id and kind, if it is not too old.
+    pub(super) fn find(&self, id: &str, kind: Kind, now: Timestamp) -> Option<Arc<Plan>> {
+        let mut plans = self.0.iter();
+        let plan = plans.find(|plan| plan.id == id && plan.kind == kind)?;
+        (plan.made_at.until(now) <= LASTS).then(|| plan.clone())
+    }
+
+    pub(super) fn forget(&mut self, id: &str) {
+        self.0.retain(|plan| plan.id != id);
+    }
+}
+
+pub(super) async fn replay(
+    State(console): State<Arc<Console>>,
+    Extension(session): Extension<Arc<Session>>,
+    Extension(form): Extension<Fields>,
+) -> Response {
+    preview(&console, &session, &form, Kind::Replay).await
+}
+
+pub(super) async fn drop(
+    State(console): State<Arc<Console>>,
+    Extension(session): Extension<Arc<Session>>,
+    Extension(form): Extension<Fields>,
+) -> Response {
+    preview(&console, &session, &form, Kind::Drop).await
+}
+
+async fn preview(console: &Console, session: &Session, form: &Fields, kind: Kind) -> Response {
+    let now = console.clock.now();
+    let Some(snapshot) = console.snapshot() else {
+        return nothing_chosen(
+            session,
+            "There is no snapshot: scan the internal queue first.",
+        );
+    };
+    let letters = match chosen(&snapshot, form, now) {
+        Ok(letters) => letters,
+        Err(why) => return nothing_chosen(session, &why),
+    };
+    let ids = letters.iter().map(|l| l.message.message_id.clone());
+    let plan = console.desk().plans.make(kind, ids.collect(), now);
+    let content = match kind {
+        Kind::Replay => {
+            let preview = console.preview_replay(letters).await;
+            replay_page(console, session, &snapshot, &plan, &preview, now)
+        }
+        Kind::Drop => drop_page(console, session, &snapshot, &plan, &letters, now),
+    };
+    Page {
+        session: Some(session),
+        tab: Tab::Letters,
+        title: kind.verb(),
+        reload: None,
+        content,
+    }
+    .respond(StatusCode::OK)
+}
+
+/// The letters that a form means, in the order of a replay.
+fn chosen(snapshot: &Snapshot, form: &Fields, now: Timestamp) -> Result<Vec<Letter>, String> {
+    let letters: Vec<Letter> = if form.get("scope") == "all" {
+        let query = Query::of(form, now);
+        if !query.is_usable() {
+            return Err("A criterion cannot be used.".to_owned());
+        }
+        let matching = list::matching(snapshot, &query.filter);
+        matching.map(|letter| Letter::clone(letter)).collect()
+    } else {
+        let ids: BTreeSet<&str> = form.all("id").collect();
+        if ids.is_empty() {
+            return Err("Choose the letters first, with the boxes in front of them.".to_owned());
+        }
+        let found: Vec<_> = ids
+            .iter()
+            .filter_map(|id| snapshot.find(id).next())
+            .collect();
+        if found.len() < ids.len() {
+            let gone = counted(ids.len() - found.len(), "letter is", "letters are");
+            return Err(format!(
+                "{gone} not in the snapshot any more: somebody scanned again, or changed them. Choose again."
+            ));
+        }
+        found
+            .into_iter()
+            .map(|letter| Letter::clone(letter))
+            .collect()
+    };
+    match letters.is_empty() {
+        true => Err("No dead letter of the snapshot matches any more.".to_owned()),
+        false => Ok(order::arrange(letters)),
+    }
+}
+
+fn nothing_chosen(session: &Session, why: &str) -> Response {
+    let content = html! {
+        div.narrow.card {
+            h1 { "Nothing to do" }
+            p #problem .problem role="alert" { (why) }
+            p { a.button href="/letters" { "To the list" } }
+        }
+    };
+    Page {
+        session: Some(session),
+        tab: Tab::Letters,
+        title: "Nothing to do",
+        reload: None,
+        content,
+    }
+    .respond(StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+impl Console {
+    async fn preview_replay(&self, letters: Vec<Letter>) -> Preview {
+        let target = self.target();
+        let delivered = self.delivered(&target, &letters).await;
+        Preview::of(&letters, &target, &delivered)
+    }
+
+    /// Where a replay goes.
+    pub(super) fn target(&self) -> Target {
+        Target::source(self.queues.source.clone())
+    }
+
+    /// Up to where the groups of these letters were delivered, if the ledger is within reach.
+    async fn delivered(&self, target: &Target, letters: &[Letter]) -> Delivered {
+        let spec = match &self.settings.ledger {
+            Ok(spec) => spec,
+            Err(why) => return Delivered::unknown(why),
+        };
+        let retention = Duration::from_secs(target.queue().attributes().retention_s);
+        match Ledger::look(spec, retention).await {
+            Ok(Some(ledger)) => Delivered::look_up(&ledger, target.queue().url(), letters).await,
+            Ok(None) => Delivered::unknown(format!("there is no ledger {spec}")),
+            Err(error) => Delivered::unknown(format!("the ledger cannot be read: {error}")),
+        }
+    }
+}
+
+fn replay_page(
+    console: &Console,
+    session: &Session,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    preview: &Preview,
+    now: Timestamp,
+) -> Markup {
+    let warned = !preview.warnings.is_empty();
+    let rows: Vec<_> = preview
+        .groups
+        .iter()
+        .map(|group| Row {
+            group: group.group.as_deref(),
+            count: group.count,
+            span: group.first_sent_at.zip(group.last_sent_at),
+            overtaken: group.overtaken,
+        })
+        .collect();
+    html! {
+        h1 { (title(plan)) }
+        p.lead {
+            "To " strong { (strange(counts::name(&console.queues.source))) }
+            ", in the order in which the events were first sent, each into its own message group. A letter is \
+             deleted from the internal queue once its event is in the other."
+        }
+        div #warnings { @for warning in &preview.warnings { p.problem role="alert" { (strange(warning)) } } }
+        (about_snapshot(snapshot, now))
+        @for note in &preview.notes { p.note { (strange(note)) } }
+        (groups(&rows))
+        @if !preview.refused.is_empty() {
+            section #refused .card {
+                h2 { (counted(preview.refused.len(), "letter", "letters")) " cannot go" }
+                p.hint { "Nor can what is behind one of them in its group." }
+                ul {
+                    @for refused in preview.refused.iter().take(SHOWN) {
+                        li {
+                            a href=(list::address_of_id(&refused.message_id)) { (strange(&cut(&refused.id, 120))) }
+                            ": " (strange(&refused.why))
+                        }
+                    }
+                    (and_more(preview.refused.len()))
+                }
+            }
+        }
+        (confirm(session, plan, warned, html! {
+            div.field {
+                label for="why" { "Reason, for the audit log " span.hint { "(may stay empty)" } }
+                input #why name="why" type="text" maxlength=(LONGEST_WHY) dir="auto" autocomplete="off";
+            }
+            div.field.short {
+                label for="rate" { "At most so many a second " span.hint { "(may stay empty)" } }
+                input #rate name="rate" type="number" min="1" max="10000" step="1" inputmode="numeric";
+            }
+        }))
+    }
+}
+
+fn drop_page(
+    console: &Console,
+    session: &Session,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    letters: &[Letter],
+    now: Timestamp,
+) -> Markup {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    let mut places = BTreeMap::new();
+    for letter in letters {
+        let place = *places.entry(letter.group()).or_insert(rows.len());
+        if place == rows.len() {
+            rows.push(Row {
+                group: letter.group(),
+                count: 0,
+                span: None,
+                overtaken: 0,
+            });
+        }
+        rows[place].add(letter);
+    }
+    html! {
+        h1 { (title(plan)) }
+        p.lead {
+            "They are written to a file in " code { (strange(&console.settings.drop_dir.display().to_string())) }
+            " first, and then deleted from " strong { (strange(counts::name(&console.queues.dead_letters))) }
+            ". They are not delivered. " code { "hooklane dlq import FILE" } " puts them back."
+        }
+        (about_snapshot(snapshot, now))
+        (groups(&rows))
+        (confirm(session, plan, false, html! {
+            div.field {
+                label for="why" { "Reason, for the audit log" }
+                input #why name="why" type="text" required maxlength=(LONGEST_WHY) dir="auto" autocomplete="off";
+            }
+        }))
+    }
+}
+
+fn title(plan: &Plan) -> String {
+    let letters = counted(plan.letters.len(), "dead letter", "dead letters");
+    format!("{} {letters}?", plan.kind.verb())
+}
+
+fn about_snapshot(snapshot: &Snapshot, now: Timestamp) -> Markup {
+    html! {
+        @for note in &snapshot.notes { p.note { (strange(note)) } }
+        p.hint { "From the snapshot of " (moment(snapshot.taken_at, now)) }
+    }
+}
+
+/// One group of a preview.
+struct Row<'a> {
+    group: Option<&'a str>,
+    count: usize,
+    /// When the first and the last of the events were sent.
+    span: Option<(Timestamp, Timestamp)>,
+    overtaken: usize,
+}
+
+impl Row<'_> {
+    fn add(&mut self, letter: &Letter) {
+        self.count += 1;
+        if let Some(at) = letter.sent_at() {
+            let (first, last) = self.span.unwrap_or((at, at));
+            self.span = Some((first.min(at), last.max(at)));
+        }
+    }
+}
+
+fn groups(rows: &[Row<'_>]) -> Markup {
+    let overtaken = rows.iter().any(|row| row.overtaken > 0);
+    html! {
+        section #preview .card aria-labelledby="groups-title" {
+            h2 #groups-title { (counted(rows.len(), "message group", "message groups")) }
+            div.scroll tabindex="0" role="region" aria-labelledby="groups-title" {
+                table.plain.wide {
+                    thead {
+                        tr {
+                            th scope="col" { "Message group" }
+                            th.number scope="col" { "Letters" }
+                            th scope="col" { "Events sent (UTC)" }
+                            @if overtaken { th.number scope="col" { "Too late" } }
+                        }
+                    }
+                    tbody {
+                        @for row in rows.iter().take(SHOWN) {
+                            tr {
+                                td { (strange(&cut(row.group.unwrap_or("no group"), 128))) }
+                                td.number { (grouped(row.count as u64)) }
+                                td {
+                                    @match row.span {
+                                        Some((first, last)) if first == last => (short(first)),
+                                        Some((first, last)) => { (short(first)) " to " (short(last)) },
+                                        None => "not known",
+                                    }
+                                }
+                                @if overtaken { td.number { (grouped(row.overtaken as u64)) } }
+                            }
+                        }
+                    }
+                }
+            }
+            @if rows.len() > SHOWN { p.hint { "and " (grouped((rows.len() - SHOWN) as u64)) " more groups" } }
+        }
+    }
+}
+
+fn and_more(count: usize) -> Markup {
+    html! { @if count > SHOWN { li { "and " (grouped((count - SHOWN) as u64)) " more" } } }
+}
+
+fn confirm(session: &Session, plan: &Plan, warned: bool, fields: Markup) -> Markup {
+    let title = match warned {
+        true => format!("{} nevertheless", plan.kind.verb()),
+        false => plan.kind.verb().to_owned(),
+    };
+    html! {
+        form #confirm-form .card method="post" action=(plan.kind.action()) {
+            (form_token(session))
+            input type="hidden" name="plan" value=(plan.id);
+            (fields)
+            div.buttons {
+                button #confirm .primary .danger[warned || plan.kind == Kind::Drop] type="submit" { (title) }
+                a #cancel .button href="/letters" { "Cancel" }
+            }
+        }
+    }
+}
+
+/// A plan that cannot be carried out any more.
+pub(super) fn expired(session: &Session) -> Response {
+    layout::refusal(
+        StatusCode::CONFLICT,
+        Some(session),
+        "This preview is too old",
+        "Nothing was changed. Choose the letters again and look at a new one.",
+    )
+}
+
+/// `dropped-20261122T013000123Z.jsonl`, in the directory for dropped letters.
+pub(super) fn drop_file(console: &Console, now: Timestamp) -> PathBuf {
+    let digits = now.to_string().replace(['-', ':', '.'], "");
+    let directory = &console.settings.drop_dir;
+    directory.join(format!("dropped-{digits}.jsonl"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_739_370_645_000);
+
+    #[test]
+    fn a_plan_is_kept_for_half_an_hour_and_is_of_one_kind() {
+        let mut plans = Plans::default();
+        let plan = plans.make(Kind::Drop, BTreeSet::new(), NOW);
+        assert!(plans.find(&plan.id, Kind::Drop, NOW.plus(LASTS)).is_some());
+        let later = NOW.plus(LASTS + Duration::from_millis(1));
+        assert!(plans.find(&plan.id, Kind::Drop, later).is_none());
+        assert!(plans.find(&plan.id, Kind::Replay, NOW).is_none());
+        plans.forget(&plan.id);
+        assert!(plans.find(&plan.id, Kind::Drop, NOW).is_none());
+    }
+
+    #[test]
+    fn there_are_at_most_16_plans_and_the_oldest_goes() {
+        let mut plans = Plans::default();
+        let made: Vec<_> = (0..17)
+            .map(|_| plans.make(Kind::Replay, BTreeSet::new(), NOW))
+            .collect();
+        assert!(plans.find(&made[0].id, Kind::Replay, NOW).is_none());
+        assert!(plans.find(&made[1].id, Kind::Replay, NOW).is_some());
+    }
+}
