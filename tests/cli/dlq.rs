@@ -15,20 +15,20 @@ use crate::support::{Home, LocalSqs, assert_told, documents};
 const SENT: Timestamp = Timestamp::from_millis(1_739_370_645_123);
 
 /// A local queue pair, and the internal queue of it.
-struct World {
+pub(crate) struct World {
     _local: LocalSqs,
-    home: Home,
+    pub(crate) home: Home,
     dead_letters: Queue,
     runtime: tokio::runtime::Runtime,
 }
 
 impl World {
     /// With so many dead letters of one event setup.
-    fn with(letters: u32) -> Self {
+    pub(crate) fn with(letters: u32) -> Self {
         Self::holding((0..letters).map(letter).collect())
     }
 
-    fn holding(letters: Vec<Outgoing>) -> Self {
+    pub(crate) fn holding(letters: Vec<Outgoing>) -> Self {
         let local = LocalSqs::start(&[]);
         let home = local.home("events");
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Runs `dlq` with these arguments and returns the ids it lists.
-    fn ids(&self, arguments: &[&str]) -> Vec<String> {
+    pub(crate) fn ids(&self, arguments: &[&str]) -> Vec<String> {
         let listed = self
             .home
             .run(&[&["dlq", "ls", "--json"], arguments].concat());
@@ -70,7 +70,7 @@ impl World {
             .collect()
     }
 
-    fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.runtime
             .block_on(self.dead_letters.counts())
             .expect("counted")
@@ -248,7 +248,7 @@ fn an_empty_internal_queue_is_no_error() {
 }
 
 /// Twelve letters of two event setups: 0 to 5 of the first, 6 to 11 of the second; every third one timed out.
-fn two_setups() -> Vec<Outgoing> {
+pub(crate) fn two_setups() -> Vec<Outgoing> {
     let timeout = Err(Failure {
         kind: FailureKind::Timeout,
         detail: "no answer within 30 s".to_owned(),

@@ -4,6 +4,7 @@
 
 mod configuration;
 mod dlq;
+mod dlq_files;
 mod listen;
 mod local_sqs;
 mod queues_and_send;

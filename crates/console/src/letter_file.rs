@@ -100,6 +100,11 @@ pub fn line(letter: &Letter, queue_url: &str, fresh_id: &str) -> String {
     serde_json::to_string(&line).expect("a line has only string keys")
 }
 
+/// [`line`] with an id that nothing had before.
+pub fn fresh_line(letter: &Letter, queue_url: &str) -> String {
+    line(letter, queue_url, &Uuid::new_v4().to_string())
+}
+
 /// What a letter of the native redrive must carry to be known by its first MessageId and its time when an import
 /// has given it others; none if it has it already, or there is no room.
 fn identity(letter: &Letter) -> Option<(String, Attribute)> {
@@ -235,7 +240,7 @@ impl LetterFile {
     /// # Errors
     /// When it cannot be written: the disk is full, say. What was written before stays good.
     pub fn write(&mut self, letter: &Letter, queue_url: &str) -> io::Result<()> {
-        let mut line = line(letter, queue_url, &Uuid::new_v4().to_string());
+        let mut line = fresh_line(letter, queue_url);
         line.push('\n');
         let written = self.file.write_all(line.as_bytes());
         match &written {

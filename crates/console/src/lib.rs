@@ -38,7 +38,7 @@ pub use import::{
     check_import, import,
 };
 pub use letter::{Fate, Letter};
-pub use letter_file::{LetterFile, line};
+pub use letter_file::{LetterFile, fresh_line, line};
 pub use listing::{Exact, Listing, Row, Shown};
 pub use moves::{Failure, Outcome, Progress};
 pub use preview::{Delivered, Preview, PreviewGroup};

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::duration;
 use crate::exit::Exit;
 
-pub(crate) use dlq::{Dlq, Drop, Replay};
+pub(crate) use dlq::{Dlq, Drop, Import, Replay};
 
 /// Delivers events as webhooks, in order, from Amazon SQS FIFO queues.
 #[derive(Parser)]

@@ -63,6 +63,25 @@ Examples:
     },
     Replay(Box<Replay>),
     Drop(Box<Drop>),
+    /// Writes dead letters to a file, one a line, and leaves them where they are
+    ///
+    /// The file is for its owner alone, and none is overwritten. It holds whole messages: `dlq import` puts them
+    /// back as they are. Exit code 1 if the queue holds more than could be seen.
+    #[command(after_help = "\
+Examples:
+  hooklane dlq export letters.jsonl
+  hooklane dlq export letters.jsonl --group EventSetup_42 --since 2026-11-20
+  hooklane dlq export - --status 5xx | jq -r .body")]
+    Export {
+        /// The file, which must not be there yet, or - for standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        listed: Listed,
+        #[command(flatten)]
+        output: Output,
+    },
+    Import(Import),
 }
 
 /// Sends dead letters back to their queue, in the order in which the events were first sent
@@ -149,6 +168,36 @@ pub(crate) struct Drop {
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Puts dead letters back into the internal queue, from a file of `dlq export` or `dlq drop`
+///
+/// Every line is checked first: if one is bad, nothing is sent. Body, attributes and group are as they were, and
+/// each line has a deduplication id of its own: imported twice within five minutes, a file leaves one copy; later,
+/// two. Exit code 1 if not all went.
+#[derive(Args)]
+#[command(after_help = "\
+Uses queue.dead_letter_url.
+
+Examples:
+  hooklane dlq import dropped-20261122T013000123Z.jsonl
+  hooklane dlq import letters.jsonl --from 1201     go on where one stopped
+  grep EventSetup_42 letters.jsonl | hooklane dlq import -")]
+pub(crate) struct Import {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Begin with this line, counted from 1
+    #[arg(long, value_name = "LINE", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from: u64,
+
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
 
     #[command(flatten)]
     pub(crate) output: Output,

@@ -1,7 +1,9 @@
 //! `dlq`: what could not be delivered, and why.
 
 mod drop;
+mod export;
 mod hand;
+mod import;
 mod meter;
 mod replay;
 mod show;
@@ -39,6 +41,15 @@ pub(super) async fn run(arguments: Dlq, context: &Context) -> anyhow::Result<Exi
             groups(&open(context).await?, filter, output.json).await
         }
         Dlq::Drop(arguments) => drop::run(*arguments, context).await,
+        Dlq::Export {
+            file,
+            listed,
+            output,
+        } => {
+            let filter = listed.read(Clock::system().now())?;
+            export::run(&file, filter, output.json, context).await
+        }
+        Dlq::Import(arguments) => import::run(arguments, context).await,
         Dlq::Replay(arguments) => replay::run(*arguments, context).await,
     }
 }
