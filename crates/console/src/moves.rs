@@ -140,6 +140,7 @@ pub(crate) async fn run<P: Place>(
         progress,
         lines: BTreeMap::new(),
         next_line: 0,
+        failed: BTreeSet::new(),
         behind: BTreeSet::new(),
         safe: Vec::new(),
         failed_rounds: 0,
@@ -161,6 +162,8 @@ struct Mover<'a, P, F> {
     /// What is not moved yet. A line whose head failed is taken out.
     lines: BTreeMap<usize, VecDeque<Item>>,
     next_line: usize,
+    /// Groups of which a letter failed: nothing that comes later goes ahead of it.
+    failed: BTreeSet<String>,
     /// Shared groups that letters went from since the queue was last looked at.
     behind: BTreeSet<String>,
     /// What is where it should be and still has to be deleted.
@@ -209,9 +212,10 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
     }
 
     fn line_up(&mut self) {
-        let letters = std::mem::take(&mut self.taken.letters);
+        let mut letters = std::mem::take(&mut self.taken.letters);
         self.outcome.selected += letters.len();
         self.taken.reduce_limit(letters.len());
+        letters.retain(|letter| !letter.group().is_some_and(|g| self.failed.contains(g)));
         for line in self.place.lines(letters) {
             self.lines.insert(self.next_line, line);
             self.next_line += 1;
@@ -306,6 +310,7 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
     /// A letter failed, and what is behind it must not go ahead of it.
     fn fail(&mut self, line: usize, item: &Item, why: &str) {
         self.lines.remove(&line);
+        self.failed.extend(item.letter.group().map(str::to_owned));
         self.audit.failed(P::ACTION, &item.letter, why);
         self.outcome.failures.push(Failure::of(&item.letter, why));
     }

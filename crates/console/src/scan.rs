@@ -1,6 +1,6 @@
 //! A scan of the internal queue: receive all there is, show each letter once, give all back.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -70,7 +70,8 @@ pub(crate) struct Sweep {
     counts: Counts,
     received: usize,
     seen: HashSet<String>,
-    shared_groups: BTreeSet<String>,
+    /// The shared group of each letter seen that lies in one.
+    pub(crate) shared: HashMap<String, String>,
 }
 
 impl Sweep {
@@ -83,7 +84,7 @@ impl Sweep {
             options,
             received: 0,
             seen: HashSet::new(),
-            shared_groups: BTreeSet::new(),
+            shared: HashMap::new(),
         })
     }
 
@@ -134,7 +135,7 @@ impl Sweep {
         Report {
             seen: self.seen.len(),
             counts: self.counts,
-            shared_groups: self.shared_groups.clone(),
+            shared_groups: self.shared.values().cloned().collect(),
             end,
             lease: self.options.lease,
             kept,
@@ -170,7 +171,8 @@ impl Sweep {
             }
             let letter = Letter::read(message);
             if let Some(group) = letter.shared_group() {
-                self.shared_groups.insert(group.to_owned());
+                let id = letter.message.message_id.clone();
+                self.shared.insert(id, group.to_owned());
             }
             look(letter)?;
         }

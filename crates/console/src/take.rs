@@ -107,8 +107,13 @@ impl Taken {
 
     /// Receives what has become visible behind letters that went from these shared groups, and takes what is
     /// selected of it. Nothing else, though it may be selected too: an event that was replayed can be dead again.
+    ///
+    /// What is left of these groups is given back before: SQS withholds what is behind a message in hand.
     pub(crate) async fn take_more(&mut self, behind: &BTreeSet<String>, stop: &CancellationToken) {
         self.bytes = 0;
+        let Sweep { held, shared, .. } = &mut self.sweep;
+        let is_left = |id: &str| shared.get(id).is_some_and(|group| behind.contains(group));
+        self.kept += held.give_back_unless(|id| !is_left(id)).await;
         let is_behind = |letter: &Letter| letter.shared_group().is_some_and(|g| behind.contains(g));
         self.gather(stop, is_behind, |_| {}).await;
     }

@@ -358,6 +358,67 @@ async fn a_group_that_the_native_redrive_filled_is_replayed_to_its_end() {
     );
 }
 
+/// Letters of a shared group; every fifth is of another kind.
+fn native_of_two_kinds(letters: u32) -> Vec<Outgoing> {
+    let of_kind = |n| {
+        let name = if n % 5 == 4 { "other" } else { "wanted" };
+        let attributes = BTreeMap::from([("event".to_owned(), Attribute::string(name))]);
+        Outgoing {
+            attributes,
+            ..native("EventSetup_3", n)
+        }
+    };
+    (0..letters).map(of_kind).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_selected_of_a_shared_group_stays_and_hides_nothing_behind_it() {
+    let world = World::new().await;
+    world.send(native_of_two_kinds(35)).await;
+    let wanted = Selection {
+        filter: Filter {
+            event: Some("wanted".to_owned()),
+            ..Filter::default()
+        },
+        ..Selection::default()
+    };
+    let outcome = replay_all(&world, wanted).await;
+    assert!(finished(28)(&outcome), "{outcome:?}");
+    let wanted = (0..35).filter(|n| n % 5 != 4);
+    let wanted: Vec<_> = wanted.map(|n| format!(r#"{{"msg_id":"n-{n}"}}"#)).collect();
+    assert_eq!(bodies(&drained(&world.source).await), wanted);
+    assert_eq!(world.counts().await.visible, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_letter_that_fails_nothing_goes_that_only_becomes_visible_later() {
+    let world = World::new().await;
+    // It was sent after the first nine of the redrive, which come with it in one receive, and before the others.
+    let elsewhere = DeadLetter {
+        source_queue: "https://sqs/1/other.fifo".to_owned(),
+        origin: Origin {
+            sent_at: world::START.plus(Duration::from_secs(3600)),
+            ..dead(&world, 3, 0).origin
+        },
+        ..dead(&world, 3, 0)
+    };
+    let mut letters = vec![letter(&elsewhere, r#"{"msg_id":"g3-0"}"#)];
+    letters.extend((0..25).map(|n| {
+        let minutes = if n < 9 { 0 } else { 120 };
+        let at = world::START.plus(Duration::from_secs(60 * minutes + u64::from(n)));
+        let id = at.deduplication_id();
+        Outgoing {
+            body: format!(r#"{{"msg_id":"n-{n}","MessageDeDuplicationId":"{id}"}}"#),
+            ..native("EventSetup_3", n)
+        }
+    }));
+    world.send(letters).await;
+    let outcome = replay_all(&world, Selection::default()).await;
+    assert_eq!((outcome.done, outcome.failures.len()), (9, 1));
+    assert_eq!(drained(&world.source).await.len(), 9);
+    assert_eq!(world.counts().await.visible, 17);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_that_lies_there_twice_is_sent_once_and_both_letters_go() {
     let world = World::new().await;
