@@ -24,6 +24,7 @@ pub struct Taken {
     pub(crate) sweep: Sweep,
     pub(crate) letters: Vec<Letter>,
     selection: Selection,
+    missing: Vec<String>,
     bytes: usize,
     end: End,
     pub(crate) kept: usize,
@@ -52,6 +53,7 @@ pub async fn take(
         sweep: Sweep::begin(queue, options).await?,
         letters: Vec::new(),
         selection,
+        missing: Vec::new(),
         bytes: 0,
         end: End::Empty,
         kept: 0,
@@ -67,6 +69,8 @@ pub async fn take(
             },
         )
         .await;
+    taken.note_missing();
+    taken.cut();
     if !taken
         .letters
         .iter()
@@ -89,10 +93,8 @@ impl Taken {
     }
 
     /// The ids somebody asked for that were not seen.
-    pub fn missing_ids(&self) -> Vec<&str> {
-        let found = |id: &&str| !self.letters.iter().any(|letter| letter.is(id));
-        let ids = self.selection.ids.iter().map(String::as_str);
-        ids.filter(found).collect()
+    pub fn missing_ids(&self) -> &[String] {
+        &self.missing
     }
 
     /// Keeps the letters in hand until this future is dropped: race it against a person's answer.
@@ -116,6 +118,7 @@ impl Taken {
         self.kept += held.give_back_unless(|id| !is_left(id)).await;
         let is_behind = |letter: &Letter| letter.shared_group().is_some_and(|g| behind.contains(g));
         self.gather(stop, is_behind, |_| {}).await;
+        self.cut();
     }
 
     async fn gather(
@@ -146,6 +149,17 @@ impl Taken {
             })
             .await;
         self.letters = order::arrange(std::mem::take(&mut self.letters));
+    }
+
+    fn note_missing(&mut self) {
+        let ids = |letter| [Letter::id(letter), &letter.message.message_id];
+        let found: HashSet<&str> = self.letters.iter().flat_map(ids).collect();
+        let asked = self.selection.ids.iter();
+        let missing = asked.filter(|id| !found.contains(id.as_str())).cloned();
+        self.missing = missing.collect();
+    }
+
+    fn cut(&mut self) {
         if let Some(limit) = self.selection.limit {
             self.letters.truncate(limit);
         }

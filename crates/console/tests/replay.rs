@@ -338,6 +338,24 @@ async fn a_limit_takes_the_first_of_the_order_and_gives_the_others_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_id_that_is_not_there_is_told_and_one_beyond_the_limit_is_there() {
+    let world = World::new().await;
+    world
+        .send((0..3).map(|n| dead_letter(&world, 1, n)).collect())
+        .await;
+    let ids = ["g1-0", "g1-1", "g1-9"].map(str::to_owned);
+    let selection = Selection {
+        limit: Some(1),
+        ..Selection::of_ids(ids).unwrap()
+    };
+    let taken = take(&world.dead, selection, &CancellationToken::new(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(taken.missing_ids(), ["g1-9"]);
+    assert_eq!(taken.letters().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_group_that_the_native_redrive_filled_is_replayed_to_its_end() {
     let world = World::new().await;
     let mut letters: Vec<_> = (0..25).map(|n| native("EventSetup_3", n)).collect();

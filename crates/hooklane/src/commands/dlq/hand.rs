@@ -29,7 +29,7 @@ pub(super) async fn take(
 ) -> anyhow::Result<Taken> {
     let taken = console::take(queue, selection, stop, |seen| meter.seen(seen)).await?;
     let report = taken.report();
-    let missing: Vec<_> = taken.missing_ids().into_iter().map(str::to_owned).collect();
+    let missing = taken.missing_ids();
     let why = match report.end {
         End::Stopped => "stopped".to_owned(),
         End::Failed(error) => error.to_string(),
