@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use super::form::Fields;
 use super::layout::{self, Page, Tab, form_token, grouped, moment, strange};
 use super::session::Session;
-use super::text::{cut, visible};
+use super::text::{cut, json, visible};
 use super::{Console, curl, list, snapshot, timeline};
 use crate::{Fate, Letter, pretty};
 
@@ -188,7 +188,11 @@ fn body(letter: &Letter) -> Markup {
             @if shown.len() < laid_out.len() {
                 p.note { "Only its beginning is shown: download it to see all of it." }
             }
-            pre #body tabindex="0" dir="auto" { (visible(&shown)) }
+            @if laid_out.starts_with(['{', '[']) {
+                pre #body tabindex="0" dir="ltr" { (json(&shown)) }
+            } @else {
+                pre #body tabindex="0" dir="auto" { (visible(&shown)) }
+            }
         }
     }
 }

@@ -70,10 +70,14 @@ impl Page<'_> {
                                 (tab_link("/letters", "Dead letters", Tab::Letters))
                                 (tab_link("/jobs", "Jobs", Tab::Jobs))
                             }
-                            form.who method="post" action="/sign-out" {
-                                (form_token(session))
+                            div.who {
                                 span.name { (Strange(&session.name)) }
-                                button.quiet type="submit" { "Sign out" }
+                                @if session.signed_in {
+                                    form method="post" action="/sign-out" {
+                                        (form_token(session))
+                                        button #sign-out.quiet type="submit" { "Sign out" }
+                                    }
+                                }
                             }
                         }
                     }

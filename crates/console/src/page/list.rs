@@ -10,10 +10,10 @@ use axum::response::Response;
 use event::Timestamp;
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use url::form_urlencoded;
 
 use super::form::Fields;
 use super::layout::{self, Page, Tab, counted, grouped, moment, strange};
+use super::query::Query;
 use super::session::Session;
 use super::snapshot::{self, Snapshot};
 use super::text::cut;
@@ -24,7 +24,7 @@ use crate::{Filter, Letter};
 const PER_PAGE: usize = 100;
 
 /// The most characters of a value in a row; all of it is on the letter's own page.
-const CELL_CHARS: usize = 120;
+const CELL_CHARS: usize = 80;
 
 /// What may stand in a path as it is (RFC 3986, unreserved).
 const SEGMENT: AsciiSet = NON_ALPHANUMERIC
@@ -32,93 +32,6 @@ const SEGMENT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-
-/// The criteria: name, what the form calls it, and an example.
-const CRITERIA: [(&str, &str, &str); 8] = [
-    ("group", "Message group", "EventSetup_42"),
-    ("event", "Event", "talent_created"),
-    ("reason", "Reason", "exhausted"),
-    ("status", "Last answer", "500, 5xx, timeout"),
-    ("host", "Callback host", "hooks.example.com"),
-    ("since", "Died since", "2h or 2026-11-20 10:00"),
-    ("until", "Died before", "30m or 2026-11-20"),
-    ("contains", "Contains", "text of the body, id or answer"),
-];
-
-/// What stands in the address.
-#[derive(Debug, Default)]
-pub(super) struct Query {
-    pub(super) filter: Filter,
-    /// What was typed, by criterion.
-    typed: Vec<(&'static str, String)>,
-    /// Which criteria cannot be used, and what may stand there.
-    problems: Vec<(&'static str, String)>,
-    newest_first: bool,
-    /// From 0.
-    page: usize,
-}
-
-impl Query {
-    /// Reads an address or the fields of a form.
-    pub(super) fn of(fields: &Fields, now: Timestamp) -> Self {
-        let mut query = Self::default();
-        for (name, _, _) in CRITERIA {
-            let text = fields.get(name);
-            if text.trim().is_empty() {
-                continue;
-            }
-            if let Err(error) = query.filter.set(name, text, now) {
-                query.problems.push((name, error.to_string()));
-            }
-            query.typed.push((name, text.to_owned()));
-        }
-        if query.problems.is_empty()
-            && let Err(error) = query.filter.check()
-        {
-            query.problems.push(("since", error.to_string()));
-        }
-        query.newest_first = fields.get("order") == "newest";
-        query.page = fields.get("page").parse().unwrap_or(1).max(1) - 1;
-        query
-    }
-
-    /// Says whether every criterion can be used.
-    pub(super) fn is_usable(&self) -> bool {
-        self.problems.is_empty()
-    }
-
-    fn typed(&self, name: &str) -> &str {
-        let typed = self.typed.iter().find(|(n, _)| *n == name);
-        typed.map_or("", |(_, text)| text)
-    }
-
-    fn problem(&self, name: &str) -> Option<&str> {
-        let problem = self.problems.iter().find(|(n, _)| *n == name);
-        problem.map(|(_, problem)| problem.as_str())
-    }
-
-    fn address(&self, newest_first: bool, page: usize) -> String {
-        let order = newest_first.then(|| ("order", "newest".to_owned()));
-        let page = (page > 0).then(|| ("page", (page + 1).to_string()));
-        let more = order.into_iter().chain(page);
-        address_of(self.filter.to_pairs().into_iter().chain(more))
-    }
-}
-
-/// The list of the letters that a filter means.
-pub(super) fn address(filter: &Filter) -> String {
-    address_of(filter.to_pairs())
-}
-
-fn address_of(pairs: impl IntoIterator<Item = (&'static str, String)>) -> String {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .finish();
-    match query.is_empty() {
-        true => "/letters".to_owned(),
-        false => format!("/letters?{query}"),
-    }
-}
 
 /// The page of a letter, under the id that people know.
 pub(super) fn letter_address(letter: &Letter) -> String {
@@ -156,7 +69,7 @@ pub(super) async fn show(
     let content = html! {
         h1 { "Dead letters" }
         (snapshot::bar(&console, &session, &here).await)
-        (filter_form(&query))
+        (query.form(snapshot.as_deref()))
         @if let Some(snapshot) = snapshot.filter(|_| query.is_usable()) {
             (found(&snapshot, &query, &session, now))
         }
@@ -173,33 +86,6 @@ pub(super) async fn show(
         content,
     }
     .respond(status)
-}
-
-fn filter_form(query: &Query) -> Markup {
-    html! {
-        form #filters .card role="search" method="get" action="/letters" aria-label="Choose dead letters" {
-            div.fields {
-                @for (name, title, example) in CRITERIA {
-                    @let problem = query.problem(name);
-                    div.field {
-                        label for=(name) { (title) }
-                        input id=(name) name=(name) type="text" value=(query.typed(name)) placeholder=(example)
-                            dir="auto" autocomplete="off" spellcheck="false" maxlength="512"
-                            aria-invalid=[problem.map(|_| "true")]
-                            aria-describedby=[problem.map(|_| format!("{name}-problem"))];
-                        @if let Some(problem) = problem {
-                            p.problem id=(format!("{name}-problem")) role="alert" { (strange(problem)) }
-                        }
-                    }
-                }
-            }
-            @if query.newest_first { input type="hidden" name="order" value="newest"; }
-            div.buttons {
-                button #apply.primary type="submit" { "Show" }
-                @if !query.typed.is_empty() { a #clear.button href="/letters" { "Show all" } }
-            }
-        }
-    }
 }
 
 /// The letters a filter means, in the order of the snapshot.
@@ -235,7 +121,7 @@ fn found(snapshot: &Snapshot, query: &Query, session: &Session, now: Timestamp) 
                 @if pages > 1 { ", " (grouped(from as u64 + 1)) " to " (grouped(to as u64)) " shown" }
             }
             (actions(letters.len()))
-            (rows(&letters[from..to], query, now))
+            (rows(snapshot, &letters[from..to], query, now))
             (paging(query, page, pages))
         }
     }
@@ -259,7 +145,7 @@ fn actions(all: usize) -> Markup {
     }
 }
 
-fn rows(letters: &[&Arc<Letter>], query: &Query, now: Timestamp) -> Markup {
+fn rows(snapshot: &Snapshot, letters: &[&Arc<Letter>], query: &Query, now: Timestamp) -> Markup {
     let (other_order, arrow, sorted) = match query.newest_first {
         true => (query.address(false, 0), "▼", "descending"),
         false => (query.address(true, 0), "▲", "ascending"),
@@ -270,31 +156,34 @@ fn rows(letters: &[&Arc<Letter>], query: &Query, now: Timestamp) -> Markup {
             thead {
                 tr {
                     th.check scope="col" { span.unseen { "Choose" } }
-                    th scope="col" aria-sort=(sorted) {
+                    th.died scope="col" aria-sort=(sorted) {
                         a href=(other_order) { "Died" span aria-hidden="true" { " " (arrow) } }
                     }
                     th scope="col" { "Event" }
-                    th scope="col" { "Message group" }
-                    th scope="col" { "Reason" }
-                    th scope="col" { "Last answer" }
+                    th.group scope="col" { "Message group, callback host" }
+                    th.answer scope="col" { "Last answer, reason" }
                     th.number scope="col" { "Attempts" }
-                    th scope="col" { "Callback host" }
                 }
             }
-            tbody { @for letter in letters { (row(letter, now)) } }
+            tbody { @for letter in letters { (row(snapshot, letter, now)) } }
         }
     }
 }
 
-fn row(letter: &Letter, now: Timestamp) -> Markup {
+fn row(snapshot: &Snapshot, letter: &Letter, now: Timestamp) -> Markup {
     let present = &letter.message.message_id;
     let (answer, _) = overview::by_status(letter);
+    let host = letter.callback_host();
+    let address = match snapshot.find(letter.id()).len() {
+        1 => letter_address(letter),
+        _ => present_address(letter),
+    };
     html! {
         tr data-id=(letter.id()) {
             td.check {
                 input type="checkbox" name="id" value=(present) aria-label=(format!("Choose {}", label(letter)));
             }
-            td data-label="Died" {
+            td.died data-label="Died" {
                 @match letter.dead_at() {
                     Some(at) => (moment(at, now)),
                     None => "not known",
@@ -302,15 +191,21 @@ fn row(letter: &Letter, now: Timestamp) -> Markup {
             }
             td.what data-label="Event" {
                 @if let Some(event) = letter.event() { div.event { (strange(&cut(event, CELL_CHARS))) } }
-                a.id href=(letter_address(letter)) { (strange(&label(letter))) }
+                a.id href=(address) { (strange(&label(letter))) }
             }
-            td data-label="Message group" { (strange(&cut(letter.group().unwrap_or("none"), CELL_CHARS))) }
-            td data-label="Reason" { (letter.reason().as_str()) }
-            td data-label="Last answer" { (answer) }
+            td data-label="Group" {
+                div {
+                    div { (strange(&cut(letter.group().unwrap_or("no group"), CELL_CHARS))) }
+                    div.hint { (strange(&cut(host.as_deref().unwrap_or("no callback known"), CELL_CHARS))) }
+                }
+            }
+            td data-label="Answer" {
+                div {
+                    div { (answer) }
+                    div.hint { (letter.reason().as_str()) }
+                }
+            }
             td.number data-label="Attempts" { (letter.attempts_made()) }
-            td data-label="Callback host" {
-                (strange(&cut(letter.callback_host().as_deref().unwrap_or("not known"), CELL_CHARS)))
-            }
         }
     }
 }
@@ -334,38 +229,6 @@ fn paging(query: &Query, page: usize, pages: usize) -> Markup {
 mod tests {
     use super::*;
     use crate::sample::Sample;
-
-    fn query(address: &str) -> Query {
-        let now = Timestamp::from_millis(1_739_370_645_123);
-        Query::of(&Fields::of_query(Some(address)), now)
-    }
-
-    #[test]
-    fn the_address_of_a_list_is_read_back() {
-        let first = query("group=EventSetup_7&since=2h&contains=a%26b&order=newest&page=3");
-        let address = first.address(true, 2);
-        let again = query(address.strip_prefix("/letters?").unwrap());
-        assert_eq!(again.filter, first.filter);
-        assert_eq!((again.newest_first, again.page), (true, 2));
-        assert!(
-            address.contains("since=2025-02-12T12%3A30%3A45.123Z"),
-            "{address}"
-        );
-        assert_eq!(query("").address(false, 0), "/letters");
-    }
-
-    #[test]
-    fn a_criterion_that_cannot_be_used_is_told_and_kept_as_it_was_typed() {
-        let query = query("status=6xx&group=a&page=none");
-        assert!(!query.is_usable());
-        assert!(query.problem("status").unwrap().contains("5xx"));
-        assert_eq!(
-            (query.typed("status"), query.typed("group"), query.page),
-            ("6xx", "a", 0)
-        );
-        let backwards = self::query("since=1h&until=2h");
-        assert!(backwards.problem("since").is_some());
-    }
 
     #[test]
     fn an_id_of_any_characters_leads_to_its_letter_and_nowhere_else() {

@@ -8,13 +8,14 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use event::Timestamp;
 use maud::{Markup, html};
 
 use super::layout::{self, Page, Tab, grouped, moment};
 use super::plot::{self, Histogram};
 use super::session::Session;
 use super::snapshot::{self, Snapshot};
-use super::{Console, counts, list};
+use super::{Console, counts, list, query};
 use crate::{Filter, Letter, NO_HOST, StatusFilter};
 
 /// The most bars of one kind; the rest is a number.
@@ -25,15 +26,16 @@ pub(super) async fn show(
     Extension(session): Extension<Arc<Session>>,
 ) -> Response {
     let snapshot = console.snapshot();
+    let now = console.clock.now();
     let content = html! {
         h1 { "Overview" }
         div #counts .cards aria-live="polite" data-refresh="/counts" data-every=(counts::REFRESH_S) {
             (counts::render(&console).await)
         }
-        (snapshot::bar(&console, &session, "/").await)
+        (snapshot::bar_with(&console, &session, "/", |snapshot| oldest(snapshot, now)).await)
         @if let Some(snapshot) = snapshot {
             @if snapshot.letters.is_empty() { (nothing_dead(&snapshot)) }
-            @else { (summary(&console, &snapshot)) }
+            @else { (summary(&snapshot)) }
         }
     };
     Page {
@@ -44,6 +46,17 @@ pub(super) async fn show(
         content,
     }
     .respond(StatusCode::OK)
+}
+
+fn oldest(snapshot: &Snapshot, now: Timestamp) -> Markup {
+    html! {
+        @if let Some((oldest, at)) = snapshot.oldest() {
+            p #oldest .facts {
+                "The oldest died " (moment(at, now)) ": "
+                a href=(list::letter_address(oldest)) { (layout::strange(&list::label(oldest))) }
+            }
+        }
+    }
 }
 
 fn nothing_dead(snapshot: &Snapshot) -> Markup {
@@ -57,19 +70,12 @@ fn nothing_dead(snapshot: &Snapshot) -> Markup {
     }
 }
 
-fn summary(console: &Console, snapshot: &Snapshot) -> Markup {
+fn summary(snapshot: &Snapshot) -> Markup {
     let letters = &snapshot.letters;
     let deaths = letters.iter().filter_map(|letter| letter.dead_at());
-    let oldest = letters.iter().find(|letter| letter.dead_at().is_some());
     html! {
-        @if let Some((oldest, at)) = oldest.and_then(|letter| Some((letter, letter.dead_at()?))) {
-            p #oldest .facts {
-                "The oldest died " (moment(at, console.clock.now())) ": "
-                a href=(list::letter_address(oldest)) { (layout::strange(&list::label(oldest))) }
-            }
-        }
         @if let Some(histogram) = Histogram::of(deaths, snapshot.taken_at) { (plot::render(&histogram)) }
-        div.cards {
+        div.cards.small {
             (bars("by-reason", "By reason", letters, by_reason))
             (bars("by-status", "By last answer", letters, by_status))
             (bars("by-host", "By callback host", letters, by_host))
@@ -148,7 +154,7 @@ fn bars(id: &str, title: &str, letters: &[Arc<Letter>], kind: fn(&Letter) -> Kin
             ol.bars {
                 @for (label, (count, filter)) in &counts {
                     li {
-                        a href=[filter.as_ref().map(list::address)] {
+                        a href=[filter.as_ref().map(query::address)] {
                             span.label { (layout::strange(&super::text::cut(label, 80))) }
                             span.number { (grouped(*count)) }
                             svg width="100%" height="6" aria-hidden="true" focusable="false" {

@@ -18,7 +18,8 @@ use store::Ledger;
 
 use super::form::Fields;
 use super::layout::{self, Page, Tab, counted, form_token, grouped, moment, short, strange};
-use super::list::{self, Query};
+use super::list;
+use super::query::Query;
 use super::session::{Session, random};
 use super::snapshot::Snapshot;
 use super::text::cut;
@@ -369,7 +370,7 @@ fn groups(rows: &[Row<'_>]) -> Markup {
     html! {
         section #preview .card aria-labelledby="groups-title" {
             h2 #groups-title { (counted(rows.len(), "message group", "message groups")) }
-            div.scroll tabindex="0" role="region" aria-labelledby="groups-title" {
+            div {
                 table.plain.wide {
                     thead {
                         tr {
@@ -386,8 +387,10 @@ fn groups(rows: &[Row<'_>]) -> Markup {
                                 td.number { (grouped(row.count as u64)) }
                                 td {
                                     @match row.span {
-                                        Some((first, last)) if first == last => (short(first)),
-                                        Some((first, last)) => { (short(first)) " to " (short(last)) },
+                                        Some((first, last)) if first == last => span.at { (short(first)) },
+                                        Some((first, last)) => {
+                                            span.at { (short(first)) } " to " span.at { (short(last)) }
+                                        },
                                         None => "not known",
                                     }
                                 }

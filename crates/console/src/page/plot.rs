@@ -4,10 +4,10 @@ use event::Timestamp;
 use maud::{Markup, html};
 
 use super::layout::{counted, grouped, short};
-use super::list;
+use super::query;
 use crate::Filter;
 
-/// The most bars.
+/// The most bars from the oldest letter to now.
 const MOST_BARS: u64 = 60;
 
 /// The fewest: a single letter is a thin bar, not a wall.
@@ -59,7 +59,8 @@ impl Histogram {
         let bars = |step: u64| now / step - oldest / step + 1;
         let step = STEPS.into_iter().find(|step| bars(*step) <= MOST_BARS);
         let step = step.unwrap_or(DAY);
-        let number = bars(step).max(FEWEST_BARS);
+        // One more, so that the oldest does not stick to the axis.
+        let number = (bars(step) + 1).max(FEWEST_BARS);
         let first = (now / step).saturating_sub(number - 1);
         let mut counts = vec![0; number as usize];
         let mut outside = 0;
@@ -103,9 +104,13 @@ impl Histogram {
     }
 }
 
-/// Height of the bars and of the whole drawing, in pixels; it is as wide as there is room.
+/// Heights in pixels: above the bars, of the bars, and of the whole drawing, which is as wide as there is room.
+const TOP_PX: u64 = 8;
 const BARS_PX: u64 = 160;
-const HEIGHT_PX: u64 = BARS_PX + 24;
+const HEIGHT_PX: u64 = TOP_PX + BARS_PX + 24;
+
+/// Room for the numbers of the axis.
+const AXIS_PX: u64 = 52;
 
 /// The drawing, with a table that says the same.
 pub(super) fn render(histogram: &Histogram) -> Markup {
@@ -118,18 +123,25 @@ pub(super) fn render(histogram: &Histogram) -> Markup {
                 h2 { "Over time" }
                 p.hint { "Dead letters per " (histogram.step_name()) ", by time of death (UTC)" }
             }
-            svg width="100%" height=(HEIGHT_PX) aria-hidden="true" focusable="false" {
-                @for tick in ticks(top) {
-                    @let y = BARS_PX - BARS_PX * tick / top;
-                    line.grid x1="0" x2="100%" y1=(y) y2=(y) {}
-                    @if tick > 0 { text.tick x="0" y=(y + 12) { (grouped(tick)) } }
+            div.drawing aria-hidden="true" {
+                svg.axis width=(AXIS_PX) height=(HEIGHT_PX) focusable="false" {
+                    @for tick in ticks(top) {
+                        text.tick x=(AXIS_PX - 8) y=(TOP_PX + BARS_PX - BARS_PX * tick / top + 4) text-anchor="end" {
+                            (grouped(tick))
+                        }
+                    }
                 }
+                svg width="100%" height=(HEIGHT_PX) focusable="false" {
+                    @for tick in ticks(top) {
+                        @let y = TOP_PX + BARS_PX - BARS_PX * tick / top;
+                        line.grid x1="0" x2="100%" y1=(y) y2=(y) {}
+                    }
                 @for (bar, count) in histogram.counts.iter().enumerate() {
                     @if *count > 0 {
                         @let height = (BARS_PX * count / top).max(2);
                         a href=(address(histogram, bar)) tabindex="-1" {
                             title { (span(histogram, bar)) ": " (counted(*count as usize, "dead letter", "dead letters")) }
-                            rect.bar x=(percent(bar as f64 + 0.1)) width=(percent(0.8)) y=(BARS_PX - height)
+                            rect.bar x=(percent(bar as f64 + 0.1)) width=(percent(0.8)) y=(TOP_PX + BARS_PX - height)
                                 height=(height) {}
                         }
                     }
@@ -139,6 +151,7 @@ pub(super) fn render(histogram: &Histogram) -> Markup {
                         (axis_label(histogram, at))
                     }
                 }
+            }
             }
             @if histogram.outside > 0 {
                 p.note { (grouped(histogram.outside)) " of other times are not drawn" }
@@ -188,7 +201,7 @@ fn span(histogram: &Histogram, bar: usize) -> String {
 }
 
 fn address(histogram: &Histogram, bar: usize) -> String {
-    list::address(&Filter {
+    query::address(&Filter {
         since: Some(histogram.begin(bar)),
         until: Some(histogram.begin(bar + 1)),
         ..Filter::default()
@@ -215,14 +228,14 @@ mod tests {
         let drawn = histogram(&[0, 0, 30_000, 10 * MINUTE, 29 * MINUTE]).unwrap();
         assert_eq!(
             (drawn.step, drawn.counts.len(), drawn.outside),
-            (MINUTE, 30, 0)
+            (MINUTE, 31, 0)
         );
         assert_eq!(drawn.counts.iter().sum::<u64>(), 5);
         assert_eq!(
-            (drawn.counts[29], drawn.counts[28], drawn.counts[0]),
+            (drawn.counts[30], drawn.counts[29], drawn.counts[1]),
             (2, 1, 1)
         );
-        assert_eq!(drawn.begin(29).as_millis(), NOW);
+        assert_eq!(drawn.begin(30).as_millis(), NOW);
     }
 
     #[test]
@@ -236,7 +249,7 @@ mod tests {
         ] {
             let drawn = histogram(&[ago]).unwrap();
             assert_eq!(drawn.step, step, "{ago}");
-            assert!(drawn.counts.len() as u64 <= MOST_BARS);
+            assert!(drawn.counts.len() as u64 <= MOST_BARS + 1);
             assert_eq!(drawn.counts.iter().sum::<u64>(), 1);
         }
     }

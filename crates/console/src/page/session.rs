@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) form_token: String,
     /// Who it is, for the audit log.
     pub(super) name: String,
+    /// Whether somebody signed in, rather than being let in.
+    pub(super) signed_in: bool,
     ends: Instant,
 }
 
@@ -74,7 +76,7 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// Opens a session.
-    pub(super) fn open(&mut self, name: &str, now: Instant) -> Arc<Session> {
+    pub(super) fn open(&mut self, name: &str, signed_in: bool, now: Instant) -> Arc<Session> {
         self.open.retain(|session| session.ends > now);
         while self.open.len() >= MOST {
             self.open.pop_front();
@@ -83,6 +85,7 @@ impl Sessions {
             id: random(),
             form_token: random(),
             name: name.to_owned(),
+            signed_in,
             ends: now + LASTS,
         });
         self.open.push_back(session.clone());
@@ -137,8 +140,8 @@ mod tests {
     #[test]
     fn a_session_is_found_by_its_cookie_and_by_no_other() {
         let (mut sessions, now) = (Sessions::default(), Instant::now());
-        let ada = sessions.open("ada", now);
-        let bob = sessions.open("bob", now);
+        let ada = sessions.open("ada", true, now);
+        let bob = sessions.open("bob", true, now);
         let found = sessions.of(&request_of(&bob), now).unwrap();
         assert!(Arc::ptr_eq(&found, &bob));
         assert!(bob.sent(&bob.form_token) && !bob.sent(&ada.form_token) && !bob.sent(""));
@@ -152,7 +155,7 @@ mod tests {
     #[test]
     fn a_session_ends_after_twelve_hours_or_when_it_is_closed() {
         let (mut sessions, now) = (Sessions::default(), Instant::now());
-        let session = sessions.open("ada", now);
+        let session = sessions.open("ada", true, now);
         let cookie = request_of(&session);
         let almost = now + LASTS - Duration::from_secs(1);
         assert!(sessions.of(&cookie, almost).is_some());
@@ -165,7 +168,7 @@ mod tests {
     fn there_are_at_most_64_sessions_and_the_oldest_goes() {
         let (mut sessions, now) = (Sessions::default(), Instant::now());
         let opened: Vec<_> = (0..65)
-            .map(|n| sessions.open(&n.to_string(), now))
+            .map(|n| sessions.open(&n.to_string(), true, now))
             .collect();
         assert_eq!(sessions.open.len(), 64);
         assert!(sessions.of(&request_of(&opened[0]), now).is_none());
@@ -174,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_out_of_reach_of_scripts_and_of_other_sites() {
-        let session = Sessions::default().open("ada", Instant::now());
+        let session = Sessions::default().open("ada", true, Instant::now());
         let cookie = session.cookie(false);
         assert!(
             cookie.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict"),
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret_of_a_session() {
-        let session = Sessions::default().open("ada", Instant::now());
+        let session = Sessions::default().open("ada", true, Instant::now());
         assert_eq!(format!("{session:?}"), "Session { name: \"ada\", .. }");
     }
 }

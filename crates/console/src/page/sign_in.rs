@@ -60,7 +60,7 @@ pub(super) async fn enter(State(console): State<Arc<Console>>, request: Request)
     }
     match console.door.try_token(token, fields.get("token")).await {
         Answer::Right => {
-            let session = console.sessions().open(name, Instant::now());
+            let session = console.sessions().open(name, true, Instant::now());
             tracing::info!(who = name, "signed in");
             let mut response = Redirect::to(next).into_response();
             layout::set_cookie(

@@ -69,6 +69,12 @@ impl Snapshot {
         places.iter().map(|place| &self.letters[*place])
     }
 
+    /// The letter that has been here longest, of those that say since when.
+    pub(super) fn oldest(&self) -> Option<(&Letter, Timestamp)> {
+        let mut letters = self.letters.iter();
+        letters.find_map(|letter| Some((&**letter, letter.dead_at()?)))
+    }
+
     /// The snapshot without letters that are gone, by their present MessageIds.
     pub(super) fn without(&self, gone: &HashSet<String>) -> Self {
         let left = self.letters.iter();
@@ -216,6 +222,16 @@ fn render_progress(scanning: &Scanning, of: u64) -> Markup {
 /// What stands at the head of a page that shows the snapshot: its age, what it cannot have seen, and how to get
 /// a new one. `next` is where a scan leads back to.
 pub(super) async fn bar(console: &Console, session: &Session, next: &str) -> Markup {
+    bar_with(console, session, next, |_| html! {}).await
+}
+
+/// The same with more to say of the snapshot.
+pub(super) async fn bar_with(
+    console: &Console,
+    session: &Session,
+    next: &str,
+    more: impl Fn(&Snapshot) -> Markup,
+) -> Markup {
     let counts = console.counts().await.dead_letters.ok();
     let of = counts.map_or(0, |counts| counts.total());
     let desk = console.desk();
@@ -248,6 +264,7 @@ pub(super) async fn bar(console: &Console, session: &Session, next: &str) -> Mar
                                 ", " (grouped(snapshot.changed as u64)) " replayed or dropped since"
                             }
                         }
+                        (more(snapshot))
                         @for note in &snapshot.notes { p.note { (layout::strange(note)) } }
                     }
                     (scan_button(session, next, "Scan again"))

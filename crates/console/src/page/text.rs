@@ -31,6 +31,35 @@ pub(super) fn visible(text: &str) -> Markup {
     PreEscaped(shown)
 }
 
+/// JSON, [`visible`], each string that is not plain ASCII on its own: otherwise a name and a value that are written
+/// from right to left would change places.
+pub(super) fn json(text: &str) -> Markup {
+    let mut shown = String::with_capacity(text.len());
+    let (mut plain, mut string, mut escaped) = (0, None, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match (string, byte) {
+            (None, b'"') => string = Some(at),
+            (Some(_), b'\\') if !escaped => {
+                escaped = true;
+                continue;
+            }
+            (Some(begin), b'"') if !escaped => {
+                string = None;
+                let whole = &text[begin..=at];
+                if !whole.is_ascii() {
+                    visible(&text[plain..begin]).render_to(&mut shown);
+                    Strange(whole).render_to(&mut shown);
+                    plain = at + 1;
+                }
+            }
+            _ => {}
+        }
+        escaped = false;
+    }
+    visible(&text[plain..]).render_to(&mut shown);
+    PreEscaped(shown)
+}
+
 /// Whether a text holds what [`visible`] would write differently.
 pub(super) fn hides(text: &str) -> bool {
     text.chars().any(is_hidden)
@@ -78,6 +107,21 @@ mod tests {
              <span class=\"hidden\">\\u{200b}</span>\n\tc"
         );
         assert!(hides("\r") && !hides("é\u{200d}\n"));
+    }
+
+    #[test]
+    fn strings_of_json_stand_on_their_own() {
+        let shown = |text| json(text).into_string();
+        assert_eq!(
+            shown(r#"{"אב": "ג\\\"<ד", "a": "b\\", "é": 1}"#),
+            r#"{<bdi>"אב"</bdi>: <bdi>"ג\\\"<ד"</bdi>, "a": "b\\", <bdi>"é"</bdi>: 1}"#
+                .replace('<', "&lt;")
+                .replace('"', "&quot;")
+                .replace("&lt;bdi>", "<bdi>")
+                .replace("&lt;/bdi>", "</bdi>")
+        );
+        // Cut off within a string.
+        assert_eq!(shown("[\"ä"), "[&quot;ä");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::layout::{self, short, strange};
 
 /// Dots are at least so far apart, in percent of the width, however close the attempts were.
-const LEAST_APART: f64 = 4.0;
+const LEAST_APART: f64 = 5.0;
 
 /// The drawing keeps this much free at both ends, in percent.
 const MARGIN: f64 = 2.0;
@@ -82,7 +82,7 @@ fn drawing(life: &[Attempt]) -> Markup {
             @for (attempt, place) in life.iter().zip(places(life)) {
                 g {
                     title { "Attempt " (attempt.n) ", " (short(attempt.at)) ": " (result(attempt)) }
-                    circle.dot.answered[attempt.status.is_some()] cx=(percent(place)) cy="14" r="7" {}
+                    circle.dot.answered[attempt.status.is_some()] cx=(percent(place)) cy="14" r="6" {}
                     text.tick x=(percent(place)) y="38" text-anchor="middle" { (attempt.n) }
                 }
             }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn dots_stand_by_time_and_never_on_top_of_each_other() {
         assert_eq!(places(&attempts(&[0, 30, 60])), [2.0, 50.0, 98.0]);
-        assert_eq!(places(&attempts(&[0, 0, 60, 60])), [2.0, 6.0, 94.0, 98.0]);
+        assert_eq!(places(&attempts(&[0, 0, 60, 60])), [2.0, 7.0, 93.0, 98.0]);
         assert_eq!(places(&attempts(&[5])), [2.0]);
         let many = places(&attempts(&[7; 500]));
         assert!(many.is_sorted() && many[0] >= 0.0 && many[499] <= 98.0);

@@ -48,8 +48,11 @@ const copy = async (button) => {
   } else {
     text = document.querySelector(copy).textContent;
   }
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  // Over plain http there is only the old way.
+  try {
+    return await navigator.clipboard.writeText(text);
+  } catch {
+    // Over plain http, or where it is not allowed, there is only the old way.
+  }
   const field = document.createElement('textarea');
   field.value = text;
   document.body.append(field);
