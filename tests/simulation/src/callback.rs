@@ -136,6 +136,8 @@ impl Way {
                 decided: log.now() - held,
                 attempt: header("X-Hooklane-Attempt").parse().unwrap_or(0),
                 webhook_id: header("webhook-id"),
+                body: request.body.to_vec(),
+                is_replay: header("X-Hooklane-Replay") == "true",
                 // A lease outlasts the timeout; what did not last so long excuses nothing.
                 is_stale: held >= request.timeout,
                 accepted: None,

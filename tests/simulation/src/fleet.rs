@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use consumer::{Health, Mode, Settings, Summary, Wiring};
 use delivery::{Authentication, Callback, RetrySchedule, ScheduleSettings};
+use queue::Clock;
 use queue::admin::Pair;
-use queue::{Clock, Queue, Sqs};
 use store::{Backend, Ledger};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::callback::Callbacks;
 use crate::dice::Dice;
 use crate::ledger;
-use crate::log::{Log, Turn, Worker};
+use crate::log::{Caller, Log, Turn, Worker};
 use crate::network::Network;
 use crate::plan::{End, Life, Moment, Plan};
 use crate::wires::Wires;
@@ -106,7 +106,13 @@ impl Fleet {
             _ => None,
         };
         let wires = Wires::new(cut_at, hold_at);
-        let (source, dead_letters) = self.queues(worker, &wires).await;
+        let network = Network {
+            caller: Caller::Worker(worker),
+            wires: wires.clone(),
+            dice: self.dice.fork(),
+            ..self.network.clone()
+        };
+        let (source, dead_letters) = network.queues(&self.pair).await;
         let ledger = ledger::Way {
             to: self.ledger.clone(),
             worker,
@@ -137,30 +143,6 @@ impl Fleet {
             task: tokio::spawn(program.run(Mode::Serve, stop.clone())),
             stop,
         }
-    }
-
-    /// Opens the queues over the worker's own network.
-    async fn queues(&self, worker: Worker, wires: &Wires) -> (Queue, Queue) {
-        let network = Network {
-            worker: Some(worker),
-            wires: wires.clone(),
-            dice: self.dice.fork(),
-            ..self.network.clone()
-        };
-        let sqs = Sqs::in_process(network.client());
-        let open = async |url| {
-            loop {
-                // A worker that cannot open its queues is started again by whoever looks after it.
-                match Queue::open(&sqs, url).await {
-                    Ok(queue) => return queue,
-                    Err(_) => sleep(Duration::from_secs(1)).await,
-                }
-            }
-        };
-        (
-            open(&self.pair.source_url).await,
-            open(&self.pair.dead_letter_url).await,
-        )
     }
 
     fn settings(&self) -> Settings {

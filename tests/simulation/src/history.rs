@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use console::Filter;
 use delivery::{DEAD_LETTER, DeadLetter};
 use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
@@ -17,8 +18,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::callback::Callbacks;
 use crate::dice::Dice;
+use crate::engineer::{Command, Desk};
 use crate::fleet::Fleet;
-use crate::log::{Event, Log};
+use crate::log::{Caller, Event, Log};
 use crate::network::{Network, event_of};
 use crate::plan::{Behaviour, Plan};
 use crate::wires::Wires;
@@ -32,6 +34,9 @@ pub(crate) const TROUBLE: Duration = Duration::from_secs(400);
 /// No history lasts longer, unless a lane stands still.
 const DEADLINE: Duration = Duration::from_secs(4 * 3600);
 
+/// No event dies more often than twice and is accepted then.
+const LAST_REPLAYS: u32 = 3;
+
 /// Between two looks whether all is done.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -42,12 +47,15 @@ pub(crate) struct Left {
     /// What the source queue still held at the end.
     pub(crate) counts: Counts,
     pub(crate) dead: Vec<Dead>,
+    /// What lies in the files of drops.
+    pub(crate) dropped: Vec<Event>,
     /// What went wrong with the producer.
     pub(crate) unsent: Vec<String>,
 }
 
 /// What lies in the internal queue.
 pub(crate) struct Dead {
+    pub(crate) message_id: String,
     pub(crate) event: Option<Event>,
     pub(crate) letter: Option<DeadLetter>,
 }
@@ -78,7 +86,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     let trouble = Arc::new(AtomicBool::new(true));
     let network = Network {
         to: local.http_client(),
-        worker: None,
+        caller: Caller::Producer,
         wires: Wires::new(None, None),
         faults: Arc::new(plan.sqs.clone()),
         trouble: trouble.clone(),
@@ -89,7 +97,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     let ending = CancellationToken::new();
     let fleet = Arc::new(Fleet {
         plan: plan.clone(),
-        pair,
+        pair: pair.clone(),
         network: network.clone(),
         ledger: store::in_memory().expect("a ledger"),
         callbacks: Callbacks::new(plan.clone(), dice.fork(), log.clone()),
@@ -102,6 +110,12 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     });
     for slot in 0..plan.workers.len() {
         fleet.tasks.spawn(fleet.clone().live(slot));
+    }
+    let (desk, engineering) = (Desk::new(pair, network.clone()), TaskTracker::new());
+    let desk = Arc::new(desk);
+    for number in 0..plan.engineers.len() {
+        let (desk, plan) = (desk.clone(), plan.clone());
+        engineering.spawn(async move { desk.work(&plan.engineers[number]).await });
     }
     let sending = TaskTracker::new();
     for group in (0..plan.groups.len()).filter(|group| plan.groups[*group].upstream) {
@@ -118,16 +132,26 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     let faulty = Sqs::in_process(network.client());
     let unsent = produce(&plan, &faulty, source.url(), clock, &dice).await;
     sending.wait().await;
-
+    // Engineers are at work from the beginning; the last one begins when all is well again.
+    let mut at_the_end = match plan.engineers.is_empty() {
+        true => 0,
+        false => LAST_REPLAYS,
+    };
     while log.now() < DEADLINE {
         if log.now() >= TROUBLE {
             trouble.store(false, Relaxed);
         }
         let counts = source.counts().await.expect("counts");
-        if counts.total() == 0 {
-            break;
+        let is_quiet = counts.total() == 0 && engineering.is_empty();
+        let is_well = !trouble.load(Relaxed);
+        match at_the_end {
+            0 if is_quiet => break,
+            1.. if is_quiet && is_well && is_whole(&dead_letters).await => {
+                at_the_end -= 1;
+                desk.run(&Command::Replay(Filter::default()), None).await;
+            }
+            _ => sleep(LOOK).await,
         }
-        sleep(LOOK).await;
     }
     trouble.store(false, Relaxed);
     ending.cancel();
@@ -138,6 +162,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         log,
         counts: source.counts().await.expect("counts"),
         dead: take_all(&dead_letters).await,
+        dropped: desk.dropped(),
         unsent,
     }
 }
@@ -217,6 +242,11 @@ async fn upstream(plan: Arc<Plan>, group: usize, queue: Queue, dice: Dice, log: 
     }
 }
 
+/// Whether nobody has anything of it in hand.
+async fn is_whole(queue: &Queue) -> bool {
+    queue.counts().await.expect("counts").not_visible == 0
+}
+
 async fn take_all(queue: &Queue) -> Vec<Dead> {
     let options = ReceiveOptions {
         max: 10,
@@ -231,6 +261,7 @@ async fn take_all(queue: &Queue) -> Vec<Dead> {
         }
         dead.extend(batch.into_iter().map(|message| {
             Dead {
+                message_id: message.message_id.clone(),
                 event: event_of(&String::from_utf8_lossy(&message.body)),
                 letter: message
                     .text_attribute(DEAD_LETTER)

@@ -6,7 +6,9 @@
 //! any more, at whatever await it was.
 
 mod callback;
+mod cut_off;
 mod dice;
+mod engineer;
 mod fleet;
 mod history;
 mod ledger;
@@ -17,5 +19,6 @@ mod plan;
 mod report;
 mod wires;
 
+pub use cut_off::{Cut, CutReport, check_cut_off};
 pub use plan::Profile;
-pub use report::{Report, Totals, check, check_crash};
+pub use report::{Report, Totals, check, check_crash, check_replays};

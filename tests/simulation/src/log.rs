@@ -8,6 +8,8 @@ use std::time::Duration;
 use delivery::Record;
 use tokio::time::Instant;
 
+use crate::engineer::{Command, Ended};
+
 /// One run of one worker.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Worker {
@@ -18,6 +20,25 @@ pub(crate) struct Worker {
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "worker {}.{}", self.slot, self.life)
+    }
+}
+
+/// Whose call to SQS it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Producer,
+    Worker(Worker),
+    /// In the n-th run of a command.
+    Engineer(usize),
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Producer => f.write_str("producer"),
+            Self::Worker(worker) => write!(f, "{worker:?}"),
+            Self::Engineer(run) => write!(f, "engineer {run}"),
+        }
     }
 }
 
@@ -61,6 +82,8 @@ pub(crate) struct Request {
     pub(crate) decided: Duration,
     pub(crate) attempt: u32,
     pub(crate) webhook_id: String,
+    pub(crate) body: Vec<u8>,
+    pub(crate) is_replay: bool,
     /// The worker stood still between its decision and the request, longer than a lease is sure to last.
     pub(crate) is_stale: bool,
     /// When the callback accepted it.
@@ -111,6 +134,27 @@ pub(crate) struct Receive {
     pub(crate) count: u64,
 }
 
+/// A dead letter that an engineer sent back, as SQS took it.
+#[derive(Debug, Clone)]
+pub(crate) struct Replayed {
+    pub(crate) run: usize,
+    pub(crate) at: Duration,
+    pub(crate) event: Event,
+    /// The MessageId of the letter, as the deduplication id says.
+    pub(crate) letter: String,
+    /// SQS took it as a new message, not as a repetition.
+    pub(crate) is_new: bool,
+}
+
+/// One run of a command.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandRun {
+    pub(crate) command: Command,
+    pub(crate) ended: Option<Ended>,
+    /// Killed, or told to stop.
+    pub(crate) was_cut_off: bool,
+}
+
 /// What happened to a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -127,13 +171,14 @@ pub(crate) enum Turn {
 #[derive(Debug, Clone)]
 pub(crate) enum Line {
     Worker(Worker, Turn),
-    Call(&'static str, Option<Worker>, String, &'static str),
+    Call(&'static str, Caller, String, &'static str),
     Requested(usize),
     Over(usize),
     Ledger(Worker, &'static str, &'static str),
     Wrote(usize),
     Queued(Event, String),
     Received(Worker, Vec<(String, u64)>),
+    Engineer(usize, String),
 }
 
 #[derive(Debug, Default)]
@@ -149,6 +194,11 @@ pub(crate) struct Seen {
     pub(crate) buried: Vec<(Event, Duration)>,
     /// When each event came to the source queue.
     pub(crate) queued: BTreeMap<Event, Duration>,
+    /// MessageIds in the internal queue.
+    pub(crate) letters: BTreeMap<String, Event>,
+    /// What engineers sent back, as new or as known.
+    pub(crate) replayed: Vec<Replayed>,
+    pub(crate) runs: Vec<CommandRun>,
 }
 
 impl Seen {
@@ -216,17 +266,40 @@ impl Log {
         self.note(Line::Worker(worker, turn));
     }
 
-    pub(crate) fn queued(&self, message_id: &str, event: Event) {
+    /// Says whether the message is new.
+    pub(crate) fn queued(&self, message_id: &str, event: Event) -> bool {
         let now = self.now();
         self.seen().queued.entry(event).or_insert(now);
-        if self
-            .seen()
-            .messages
-            .insert(message_id.to_owned(), event)
-            .is_none()
-        {
+        let before = self.seen().messages.insert(message_id.to_owned(), event);
+        if before.is_none() {
             self.note(Line::Queued(event, message_id.to_owned()));
         }
+        before.is_none()
+    }
+
+    /// A command begins; says which run it is.
+    pub(crate) fn begun(&self, command: &Command) -> usize {
+        let run = {
+            let mut seen = self.seen();
+            seen.runs.push(CommandRun {
+                command: command.clone(),
+                ended: None,
+                was_cut_off: false,
+            });
+            seen.runs.len() - 1
+        };
+        self.note(Line::Engineer(run, format!("begins to {command:?}")));
+        run
+    }
+
+    pub(crate) fn cut_off(&self, run: usize) {
+        self.note(Line::Engineer(run, "is cut off".to_owned()));
+        self.seen().runs[run].was_cut_off = true;
+    }
+
+    pub(crate) fn ended(&self, run: usize, ended: &Ended) {
+        self.note(Line::Engineer(run, format!("ends: {ended:?}")));
+        self.seen().runs[run].ended = Some(ended.clone());
     }
 
     pub(crate) fn wrote(&self, worker: Worker, message_id: &str, record: &Record) {
@@ -302,6 +375,7 @@ impl Log {
                 Line::Ledger(worker, call, fate) => {
                     format!("{at:10.3} {worker:?} ledger {call}: {fate}")
                 }
+                Line::Engineer(run, what) => format!("{at:10.3} engineer {run} {what}"),
                 Line::Queued(event, id) => format!("{at:10.3} {event} is queued as {id}"),
             }
         };

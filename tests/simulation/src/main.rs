@@ -1,11 +1,12 @@
-//! `make sim SEEDS=10000`: runs histories on all cores, prints those that break a promise and a table.
+//! `make sim SEEDS=10000`: runs the two histories of each seed, one with engineers and one without, on all cores; prints
+//! those that break a promise and a table.
 
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use simulation::{Totals, check};
+use simulation::{Totals, check, check_replays};
 
 /// Histories that break a promise are printed with their traces, so many of them.
 const MOST_PRINTED: usize = 3;
@@ -30,11 +31,13 @@ fn main() -> ExitCode {
                     if seed >= from + seeds {
                         return;
                     }
-                    let report = check(seed, traced);
-                    let mut outcome = outcome.lock().expect("no history panics");
-                    outcome.0.add(&report);
-                    if traced || !report.violations.is_empty() && outcome.1.len() < MOST_PRINTED {
-                        outcome.1.push(report);
+                    for report in [check(seed, traced), check_replays(seed, traced)] {
+                        let mut outcome = outcome.lock().expect("no history panics");
+                        outcome.0.add(&report);
+                        if traced || !report.violations.is_empty() && outcome.1.len() < MOST_PRINTED
+                        {
+                            outcome.1.push(report);
+                        }
                     }
                 }
             });

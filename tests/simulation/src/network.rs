@@ -1,11 +1,13 @@
 //! The network between one client and SQS: calls get lost before or after their effect, come late, are refused in
 //! whole or in part. What SQS took and handed out is noted.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::pending;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -16,11 +18,13 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use queue::admin::Pair;
+use queue::{Queue, Sqs};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::dice::Dice;
-use crate::log::{Event, Line, Log, Receive, Worker};
+use crate::log::{Caller, Event, Line, Log, Receive, Replayed, Worker};
 use crate::plan::SqsFaults;
 use crate::wires::Wires;
 
@@ -30,8 +34,7 @@ type Answer = Result<HttpResponse, ConnectorError>;
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) to: SharedHttpClient,
-    /// None: a producer.
-    pub(crate) worker: Option<Worker>,
+    pub(crate) caller: Caller,
     pub(crate) wires: Wires,
     pub(crate) faults: Arc<SqsFaults>,
     pub(crate) trouble: Arc<AtomicBool>,
@@ -89,6 +92,23 @@ impl Network {
     pub(crate) fn client(self) -> SharedHttpClient {
         SharedHttpClient::new(self)
     }
+
+    /// Opens the source queue and the internal queue. Who cannot is started again by whoever looks after it.
+    pub(crate) async fn queues(self, pair: &Pair) -> (Queue, Queue) {
+        let sqs = Sqs::in_process(self.client());
+        let open = async |url| {
+            loop {
+                match Queue::open(&sqs, url).await {
+                    Ok(queue) => return queue,
+                    Err(_) => sleep(Duration::from_secs(1)).await,
+                }
+            }
+        };
+        (
+            open(&pair.source_url).await,
+            open(&pair.dead_letter_url).await,
+        )
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -131,7 +151,7 @@ impl Connection {
                 ""
             };
             self.log
-                .note(Line::Call(to, self.worker, action.clone(), fate.as_str()));
+                .note(Line::Call(to, self.caller, action.clone(), fate.as_str()));
         }
         if self.faults.latency_ms > 0 && action != "ReceiveMessage" {
             sleep(self.dice.millis(0..=self.faults.latency_ms)).await;
@@ -160,7 +180,7 @@ impl Connection {
         let is_down = faults.outage.as_ref().is_some_and(|outage| {
             // The producer has a queue of its own to send to, in another profile's trouble.
             let concerns = outage.action == action
-                && self.worker.is_some()
+                && self.caller != Caller::Producer
                 && (to_internal_queue || !outage.internal_queue_only);
             concerns && outage.from <= now && now < outage.until
         });
@@ -192,12 +212,13 @@ impl Connection {
     async fn reach(&self, request: HttpRequest, action: &str, body: &[u8]) -> Answer {
         let response = self.to.call(request).await?;
         let answered = response.body().bytes().unwrap_or_default();
-        match (action, self.worker) {
-            ("ReceiveMessage", Some(worker)) if answered.len() > 20 => {
+        match (action, self.caller) {
+            ("ReceiveMessage", Caller::Worker(worker)) if answered.len() > 20 => {
                 self.note_receive(worker, answered)
             }
-            ("SendMessageBatch", None) => self.note_sends(body, answered),
-            ("SendMessageBatch", Some(_)) => self.note_burials(body),
+            ("SendMessageBatch", Caller::Producer) => self.note_sends(body, answered),
+            ("SendMessageBatch", Caller::Worker(_)) => self.note_burials(body, answered),
+            ("SendMessageBatch", Caller::Engineer(run)) => self.note_replays(run, body, answered),
             _ => {}
         }
         Ok(response)
@@ -258,31 +279,62 @@ impl Connection {
     }
 
     fn note_sends(&self, body: &[u8], answered: &[u8]) {
-        let (sent, answered): (Value, Value) = (
-            serde_json::from_slice(body).unwrap_or_default(),
-            serde_json::from_slice(answered).unwrap_or_default(),
-        );
-        let entries = sent["Entries"].as_array().cloned().unwrap_or_default();
-        for taken in answered["Successful"].as_array().into_iter().flatten() {
-            let entry = entries.iter().find(|entry| entry["Id"] == taken["Id"]);
-            let body = entry.and_then(|entry| entry["MessageBody"].as_str());
-            if let (Some(event), Some(id)) = (body.and_then(event_of), taken["MessageId"].as_str())
-            {
-                self.log.queued(id, event);
+        for (entry, id) in taken(body, answered) {
+            if let Some(event) = entry["MessageBody"].as_str().and_then(event_of) {
+                self.log.queued(&id, event);
             }
         }
     }
 
-    fn note_burials(&self, body: &[u8]) {
-        let sent: Value = serde_json::from_slice(body).unwrap_or_default();
-        let bodies = sent["Entries"].as_array().into_iter().flatten();
-        let events = bodies.filter_map(|entry| event_of(entry["MessageBody"].as_str()?));
-        let now = self.log.now();
-        self.log
-            .seen()
-            .buried
-            .extend(events.map(|event| (event, now)));
+    fn note_replays(&self, run: usize, body: &[u8], answered: &[u8]) {
+        for (entry, id) in taken(body, answered) {
+            let event = entry["MessageBody"].as_str().and_then(event_of);
+            let event = event.expect("an event");
+            let deduplication_id = entry["MessageDeduplicationId"].as_str().unwrap_or_default();
+            let letter = deduplication_id.split('~').next().unwrap_or_default();
+            let is_new = self.log.queued(&id, event);
+            let replayed = Replayed {
+                run,
+                at: self.log.now(),
+                event,
+                letter: letter.to_owned(),
+                is_new,
+            };
+            let how = if is_new { "" } else { ", a repetition" };
+            let what = format!("sends {event} of letter {letter}{how}");
+            self.log.note(Line::Engineer(run, what));
+            self.log.seen().replayed.push(replayed);
+        }
     }
+
+    fn note_burials(&self, body: &[u8], answered: &[u8]) {
+        let now = self.log.now();
+        for (entry, id) in taken(body, answered) {
+            if let Some(event) = entry["MessageBody"].as_str().and_then(event_of) {
+                self.log.seen().buried.push((event, now));
+                self.log.seen().letters.insert(id, event);
+            }
+        }
+    }
+}
+
+/// The entries of a batch that SQS took, each with the MessageId it got, in the order of the batch.
+fn taken(body: &[u8], answered: &[u8]) -> Vec<(Value, String)> {
+    let (sent, answered): (Value, Value) = (
+        serde_json::from_slice(body).unwrap_or_default(),
+        serde_json::from_slice(answered).unwrap_or_default(),
+    );
+    let successes = answered["Successful"].as_array().into_iter().flatten();
+    let ids: HashMap<_, _> = successes
+        .filter_map(|success| Some((success["Id"].as_str()?, success["MessageId"].as_str()?)))
+        .collect();
+    let entries = sent["Entries"].as_array().into_iter().flatten();
+    entries
+        .filter_map(|entry| {
+            let id = ids.get(entry["Id"].as_str()?)?;
+            Some((entry.clone(), (*id).to_owned()))
+        })
+        .collect()
 }
 
 fn handed_out(message: &Value) -> (String, u64) {

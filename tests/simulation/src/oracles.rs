@@ -3,6 +3,7 @@
 mod attempts;
 mod fates;
 mod order;
+mod replays;
 mod standing;
 
 use std::fmt;
@@ -20,7 +21,7 @@ pub(crate) type Found = Vec<String>;
 /// A visit that ended is written down by then.
 const WRITTEN_BY: Duration = Duration::from_secs(30);
 
-type Oracle = fn(&View<'_>) -> Found;
+pub(crate) type Oracle = fn(&View<'_>) -> Found;
 
 /// Every oracle with the promise it holds a history to.
 pub(crate) const ORACLES: [(&str, Oracle); 18] = [
@@ -90,6 +91,51 @@ pub(crate) const ORACLES: [(&str, Oracle); 18] = [
         "no lane stands still, and nothing stays in hand",
         standing::all_done,
     ),
+];
+
+/// The oracles of histories with engineers. What the others say of one life does not hold for several.
+pub(crate) const REPLAY_ORACLES: [(&str, Oracle); 11] = [
+    (
+        "after the last replay every event is delivered, dropped or in the internal queue, in one place",
+        replays::conserved,
+    ),
+    (
+        "no letter is sent twice within five minutes, and none that is alive",
+        replays::duplicates,
+    ),
+    (
+        "an event is accepted once in each of its lives",
+        replays::accepted_once_a_life,
+    ),
+    (
+        "a replay sends the letters of a group in the order of their events",
+        replays::order_of_sends,
+    ),
+    (
+        "first deliveries of a replay happen in that order",
+        replays::order_of_deliveries,
+    ),
+    (
+        "only what was asked for is sent",
+        replays::only_what_was_asked_for,
+    ),
+    (
+        "what an engineer is told is true",
+        replays::what_engineers_are_told,
+    ),
+    (
+        "every life is on record, with one body and one webhook-id",
+        replays::histories,
+    ),
+    (
+        "never two POSTs of a group at once while leases hold, replays included",
+        order::one_at_a_time,
+    ),
+    (
+        "receive counts stay far from the native backstop, replays included",
+        standing::receive_counts,
+    ),
+    ("no lane stands still, replays included", standing::all_done),
 ];
 
 /// A history with what the oracles ask of it again and again.

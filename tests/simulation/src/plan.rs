@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use console::Filter;
+
 use crate::dice::Dice;
+use crate::engineer::{Command, CutOff, Engineer};
 
 /// Which faults a history has. Some promises are exact only where some faults are absent, so most histories
 /// have few kinds.
@@ -22,10 +25,13 @@ pub enum Profile {
     Pauses,
     /// All of these.
     Everything,
+    /// Calls to SQS may fail, and engineers replay and drop what is dead; some are killed. A history of its own for
+    /// each seed.
+    Replays,
 }
 
 impl Profile {
-    /// Every profile, in the order in which histories take them.
+    /// The profiles of histories without engineers, in the order in which they take them.
     pub const ALL: [Self; 7] = [
         Self::Calm,
         Self::Sqs,
@@ -54,7 +60,7 @@ impl Profile {
 
     /// Whether a call to SQS may fail.
     pub(crate) fn has_sqs_faults(self) -> bool {
-        self.has(Self::Sqs)
+        self.has(Self::Sqs) || self == Self::Replays
     }
 }
 
@@ -67,6 +73,8 @@ pub(crate) struct Plan {
     pub(crate) sessions: u64,
     /// One entry a worker: its lives, one after the other; the last one lasts.
     pub(crate) workers: Vec<Vec<Life>>,
+    /// At the end another one sends back whatever is still dead.
+    pub(crate) engineers: Vec<Engineer>,
     pub(crate) sqs: SqsFaults,
     pub(crate) ledger: LedgerFaults,
     pub(crate) visibility: Duration,
@@ -101,6 +109,16 @@ pub(crate) enum Behaviour {
     Invalid,
 }
 
+impl Behaviour {
+    /// Without what could still be accepted or refused after it was either.
+    fn certain(self) -> Self {
+        match self {
+            Self::Whim => Self::Accept,
+            other => other,
+        }
+    }
+}
+
 /// One run of a worker.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -128,7 +146,7 @@ pub(crate) enum End {
 }
 
 /// Faults of calls to SQS, in percent of all calls while there is trouble.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct SqsFaults {
     pub(crate) request_lost: u64,
     pub(crate) answer_lost: u64,
@@ -143,7 +161,7 @@ pub(crate) struct SqsFaults {
     pub(crate) latency_ms: u64,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outage {
     pub(crate) action: &'static str,
     pub(crate) internal_queue_only: bool,
@@ -159,6 +177,16 @@ pub(crate) struct LedgerFaults {
     pub(crate) slow: u64,
     pub(crate) too_late: u64,
     pub(crate) outage: Option<(Duration, Duration)>,
+}
+
+impl SqsFaults {
+    pub(crate) fn are_none(&self) -> bool {
+        let none = Self {
+            latency_ms: self.latency_ms,
+            ..Self::default()
+        };
+        *self == none
+    }
 }
 
 const ACTIONS: [&str; 4] = [
@@ -177,8 +205,30 @@ impl Plan {
             groups: groups(&dice.fork()),
             sessions: dice.within(1..=3),
             workers: workers(profile, &dice.fork()),
+            engineers: Vec::new(),
             sqs: sqs_faults(profile, &dice.fork()),
             ledger: ledger_faults(profile, &dice.fork()),
+            visibility: dice.seconds(20..=90),
+            max_in_flight: dice.within(2..=20) as usize,
+        }
+    }
+
+    /// Events of which many die, once or more often, and engineers who replay and drop them meanwhile. Workers live.
+    pub(crate) fn of_replays(seed: u64) -> Self {
+        let dice = Dice::new(seed ^ 0x4e91_a115);
+        let faults = match dice.percent(60) {
+            true => Profile::Sqs,
+            false => Profile::Calm,
+        };
+        let groups = mortal_groups(&dice.fork());
+        Self {
+            profile: Profile::Replays,
+            sessions: dice.within(1..=3),
+            workers: workers(Profile::Calm, &dice.fork()),
+            engineers: engineers(groups.len() as u64, &dice.fork()),
+            groups,
+            sqs: sqs_faults(faults, &dice.fork()),
+            ledger: LedgerFaults::default(),
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
         }
@@ -208,6 +258,7 @@ impl Plan {
                 life(End::Killed(Moment::Crossing(crossing))),
                 life(End::Never),
             ]],
+            engineers: Vec::new(),
             sqs: SqsFaults::default(),
             ledger: LedgerFaults::default(),
             visibility: Duration::from_secs(40),
@@ -249,6 +300,52 @@ fn behaviour(upstream: bool, dice: &Dice) -> Behaviour {
         93..=96 => Behaviour::Reset(dice.within(1..=5) as u32),
         _ => Behaviour::LoseTheAnswer,
     }
+}
+
+fn mortal_groups(dice: &Dice) -> Vec<Group> {
+    let groups = dice.one_of(&[1, 3, 6]);
+    let group = |number| {
+        let upstream = dice.percent(30);
+        let events = (0..dice.within(1..=24 / groups)).map(|_| match dice.within(0..=99) {
+            0..=29 => Behaviour::Accept,
+            30..=54 => Behaviour::Recover(dice.within(4..=5) as u32),
+            55..=64 => Behaviour::Recover(8),
+            65..=74 => Behaviour::Reject(500),
+            _ => behaviour(upstream, dice).certain(),
+        });
+        Group {
+            name: format!("EventSetup_{number}"),
+            upstream,
+            events: events.collect(),
+        }
+    };
+    (0..groups).map(group).collect()
+}
+
+fn engineers(groups: u64, dice: &Dice) -> Vec<Engineer> {
+    let engineer = |_| {
+        let filter = match dice.percent(60) {
+            true => Filter {
+                group: Some(format!("EventSetup_{}", dice.within(0..=groups - 1))),
+                ..Filter::default()
+            },
+            false => Filter::default(),
+        };
+        let crossing = dice.within(1..=dice.one_of(&[10, 30, 90])) as u32;
+        Engineer {
+            begins: dice.seconds(20..=380),
+            command: match dice.percent(80) {
+                true => Command::Replay(filter),
+                false => Command::Drop(filter),
+            },
+            cut_off: match dice.within(0..=9) {
+                0..=3 => Some(CutOff::Killed(crossing)),
+                4..=5 => Some(CutOff::ToldToStop(crossing)),
+                _ => None,
+            },
+        }
+    };
+    (0..dice.within(1..=6)).map(engineer).collect()
 }
 
 fn workers(profile: Profile, dice: &Dice) -> Vec<Vec<Life>> {

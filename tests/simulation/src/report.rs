@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::engineer::{Command, Ended};
 use crate::history;
 use crate::log::{Line, Turn};
-use crate::oracles::{ORACLES, View};
+use crate::oracles::{ORACLES, Oracle, REPLAY_ORACLES, View};
 use crate::plan::{Plan, Profile};
 
 /// What came of one seed.
@@ -25,16 +26,21 @@ pub struct Report {
 
 /// Runs one history and judges it. The trace is made only if it is asked for, or if something is wrong.
 pub fn check(seed: u64, traced: bool) -> Report {
-    judge(seed, Plan::new(seed), traced)
+    judge(seed, Plan::new(seed), &ORACLES, traced)
+}
+
+/// The same for a history with engineers who replay and drop what is dead; each seed has one of its own.
+pub fn check_replays(seed: u64, traced: bool) -> Report {
+    judge(seed, Plan::of_replays(seed), &REPLAY_ORACLES, traced)
 }
 
 /// Runs a short history in which a worker dies at its n-th await on the world, before or after a call has its effect.
 /// Past the end of its work nobody is killed.
 pub fn check_crash(crossing: u32) -> Report {
-    judge(0, Plan::of_a_crash(crossing), true)
+    judge(0, Plan::of_a_crash(crossing), &ORACLES, true)
 }
 
-fn judge(seed: u64, plan: Plan, traced: bool) -> Report {
+fn judge(seed: u64, plan: Plan, oracles: &[(&'static str, Oracle)], traced: bool) -> Report {
     let left = history::run(seed, plan);
     let (violations, counts) = {
         let seen = left.log.seen();
@@ -42,7 +48,7 @@ fn judge(seed: u64, plan: Plan, traced: bool) -> Report {
             left: &left,
             seen: &seen,
         };
-        let found = ORACLES.iter().flat_map(|(promise, oracle)| {
+        let found = oracles.iter().flat_map(|(promise, oracle)| {
             oracle(&view)
                 .into_iter()
                 .map(|found| (*promise, found))
@@ -81,7 +87,22 @@ fn counts(view: &View<'_>) -> BTreeMap<&'static str, u64> {
         .map(|request| request.event)
         .collect::<std::collections::BTreeSet<_>>()
         .len();
+    let runs = |is: fn(&Command, &Ended) -> bool| {
+        let ended = view.seen.runs.iter();
+        let ended = ended.filter_map(|run| Some((&run.command, run.ended.as_ref()?)));
+        ended.filter(|(command, ended)| is(command, ended)).count()
+    };
+    let replayed = view.seen.replayed.iter();
+    let replays = replayed.clone().filter(|replayed| replayed.is_new).count();
     [
+        ("events replayed", replays),
+        ("replays that SQS knew", replayed.len() - replays),
+        ("events dropped", view.left.dropped.len()),
+        ("commands", runs(|_, ended| !matches!(ended, Ended::Killed))),
+        (
+            "engineers killed",
+            runs(|_, ended| matches!(ended, Ended::Killed)),
+        ),
         ("events", view.left.plan.events()),
         ("POSTs", requests.len()),
         ("delivered", delivered),
@@ -148,7 +169,7 @@ impl fmt::Display for Totals {
         for (name, count) in &self.counts {
             writeln!(f, "{count:>10}  {name}")?;
         }
-        for (promise, _) in ORACLES {
+        for (promise, _) in ORACLES.iter().chain(&REPLAY_ORACLES) {
             let violations = self.violations.get(promise).unwrap_or(&0);
             writeln!(f, "{violations:>10}  violations: {promise}")?;
         }
