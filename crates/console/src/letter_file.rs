@@ -100,7 +100,7 @@ pub fn line(letter: &Letter, queue_url: &str, fresh_id: &str) -> String {
     serde_json::to_string(&line).expect("a line has only string keys")
 }
 
-/// [`line`] with an id that nothing had before.
+/// [`line()`] with an id that nothing had before.
 pub fn fresh_line(letter: &Letter, queue_url: &str) -> String {
     line(letter, queue_url, &Uuid::new_v4().to_string())
 }
@@ -150,7 +150,7 @@ impl Line {
         attributes.collect()
     }
 
-    /// Whether the only record of the letter is the one that [`line`] gave it.
+    /// Whether the only record of the letter is the one that [`line()`] gave it.
     pub(crate) fn has_given_identity(&self) -> bool {
         let text = |name| self.attributes.get(name).and_then(|v| v.text.as_deref());
         text(DEAD_LETTER).is_none()

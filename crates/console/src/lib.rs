@@ -1,7 +1,7 @@
 //! Looks at dead letters in the internal queue, sends them back, drops them into a file and puts them back from it.
 //!
 //! Viewing takes nothing out: a scan receives everything it can, keeps it invisible until it has seen all, and
-//! gives it back. SQS counts that as a receive of each message. What is to be changed stays held ([`take`]) until it
+//! gives it back. SQS counts that as a receive of each message. What is to be changed stays held ([`take()`]) until it
 //! is in its new place; then it is deleted.
 
 mod audit;

@@ -18,7 +18,7 @@ pub const MOST_BYTES: usize = 256 * 1024 * 1024;
 /// was sent is still swallowed.
 pub const TAKE_LEASE: Duration = Duration::from_secs(180);
 
-/// Letters in hand. Give them back, or hand them to [`replay`](crate::replay) or [`drop_letters`](crate::drop_letters); if this is
+/// Letters in hand. Give them back, or hand them to [`replay`](crate::replay()) or [`drop_letters`](crate::drop_letters); if this is
 /// forgotten they come back when their leases end.
 pub struct Taken {
     pub(crate) sweep: Sweep,
