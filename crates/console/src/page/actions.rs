@@ -15,7 +15,8 @@ use super::form::Fields;
 use super::job::{self, Done, Ended, Job, Nothing, Order, Refused, State as JobState};
 use super::layout::{self, Page, Tab, counted, form_token, grouped, moment, strange};
 use super::list;
-use super::plan::{self, Kind, LONGEST_WHY};
+use super::plan::{Kind, LONGEST_WHY};
+use super::preview;
 use super::session::Session;
 use super::text::{cut, hides};
 use crate::Audit;
@@ -59,7 +60,7 @@ fn carry_out(console: &Arc<Console>, session: &Session, form: &Fields, kind: Kin
     };
     match console.begin(order) {
         Ok(job) => Redirect::to(&address(&job)).into_response(),
-        Err(Refused::Expired) => plan::expired(session),
+        Err(Refused::Expired) => preview::expired(session),
         Err(Refused::Scanning) => busy(
             session,
             html! { "A scan is running. Wait until it has ended." },
@@ -218,7 +219,12 @@ pub(super) async fn show(
         }
     };
     let reload = job.is_running().then_some(Duration::from_secs(2));
-    page(&session, "Job", reload, content).respond(StatusCode::OK)
+    // Read out when the page loads itself anew at the end.
+    let title = match &state {
+        JobState::Ended(_) => in_short(&job),
+        _ => title(&job),
+    };
+    page(&session, &title, reload, content).respond(StatusCode::OK)
 }
 
 /// How far a job is: what an open page refreshes itself with. 205 asks it to load itself anew.

@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use super::form::Fields;
 use super::layout::{self, Page, Tab, form_token, grouped, moment, strange};
 use super::session::Session;
-use super::text::{cut, json, visible};
+use super::text::{cut, json, plain, visible};
 use super::{Console, curl, list, snapshot, timeline};
 use crate::{Fate, Letter, pretty};
 
@@ -55,7 +55,7 @@ pub(super) async fn show(
     Page {
         session: Some(&session),
         tab: Tab::Letters,
-        title: "Dead letter",
+        title: &format!("Dead letter {}", plain(&cut(&id, 40))),
         reload: console.is_scanning().then_some(Duration::from_secs(2)),
         content,
     }

@@ -16,7 +16,7 @@ use super::layout::{self, Page, Tab, counted, grouped, moment, strange};
 use super::query::Query;
 use super::session::Session;
 use super::snapshot::{self, Snapshot};
-use super::text::cut;
+use super::text::{cut, plain};
 use super::{Console, overview};
 use crate::{Filter, Letter};
 
@@ -181,7 +181,7 @@ fn row(snapshot: &Snapshot, letter: &Letter, now: Timestamp) -> Markup {
     html! {
         tr data-id=(letter.id()) {
             td.check {
-                input type="checkbox" name="id" value=(present) aria-label=(format!("Choose {}", label(letter)));
+                input type="checkbox" name="id" value=(present) aria-label=(format!("Choose {}", plain(&label(letter))));
             }
             td.died data-label="Died" {
                 @match letter.dead_at() {

@@ -19,6 +19,7 @@ mod list;
 mod overview;
 mod plan;
 mod plot;
+mod preview;
 mod query;
 mod server;
 mod session;

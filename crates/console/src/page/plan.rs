@@ -3,27 +3,21 @@
 //! A plan names its letters by their MessageIds, so that what was shown is what happens, whatever else dies
 //! meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
 use event::Timestamp;
-use maud::{Markup, html};
 use store::Ledger;
 
+use super::Console;
 use super::form::Fields;
-use super::layout::{self, Page, Tab, counted, form_token, grouped, moment, short, strange};
+use super::layout::counted;
 use super::list;
 use super::query::Query;
-use super::session::{Session, random};
+use super::session::random;
 use super::snapshot::Snapshot;
-use super::text::cut;
-use super::{Console, counts};
 use crate::{Delivered, Letter, Preview, Target, order};
 
 /// The most plans that are kept; the oldest goes.
@@ -31,9 +25,6 @@ const MOST_PLANS: usize = 16;
 
 /// How long a plan may be carried out. What it says of newer events was true when it was made.
 const LASTS: Duration = Duration::from_secs(30 * 60);
-
-/// The most groups, or refused letters, that are shown.
-const SHOWN: usize = 50;
 
 /// The longest reason, in characters.
 pub(super) const LONGEST_WHY: usize = 500;
@@ -60,7 +51,7 @@ impl Kind {
         }
     }
 
-    fn action(self) -> &'static str {
+    pub(super) fn action(self) -> &'static str {
         match self {
             Self::Replay => "/replay",
             Self::Drop => "/drop",
@@ -83,7 +74,12 @@ pub(super) struct Plan {
 pub(super) struct Plans(VecDeque<Arc<Plan>>);
 
 impl Plans {
-    fn make(&mut self, kind: Kind, letters: BTreeSet<String>, now: Timestamp) -> Arc<Plan> {
+    pub(super) fn make(
+        &mut self,
+        kind: Kind,
+        letters: BTreeSet<String>,
+        now: Timestamp,
+    ) -> Arc<Plan> {
         while self.0.len() >= MOST_PLANS {
             self.0.pop_front();
         }
@@ -109,55 +105,12 @@ impl Plans {
     }
 }
 
-pub(super) async fn replay(
-    State(console): State<Arc<Console>>,
-    Extension(session): Extension<Arc<Session>>,
-    Extension(form): Extension<Fields>,
-) -> Response {
-    preview(&console, &session, &form, Kind::Replay).await
-}
-
-pub(super) async fn drop(
-    State(console): State<Arc<Console>>,
-    Extension(session): Extension<Arc<Session>>,
-    Extension(form): Extension<Fields>,
-) -> Response {
-    preview(&console, &session, &form, Kind::Drop).await
-}
-
-async fn preview(console: &Console, session: &Session, form: &Fields, kind: Kind) -> Response {
-    let now = console.clock.now();
-    let Some(snapshot) = console.snapshot() else {
-        return nothing_chosen(
-            session,
-            "There is no snapshot: scan the internal queue first.",
-        );
-    };
-    let letters = match chosen(&snapshot, form, now) {
-        Ok(letters) => letters,
-        Err(why) => return nothing_chosen(session, &why),
-    };
-    let ids = letters.iter().map(|l| l.message.message_id.clone());
-    let plan = console.desk().plans.make(kind, ids.collect(), now);
-    let content = match kind {
-        Kind::Replay => {
-            let preview = console.preview_replay(letters).await;
-            replay_page(console, session, &snapshot, &plan, &preview, now)
-        }
-        Kind::Drop => drop_page(console, session, &snapshot, &plan, &letters, now),
-    };
-    Page {
-        session: Some(session),
-        tab: Tab::Letters,
-        title: kind.verb(),
-        reload: None,
-        content,
-    }
-    .respond(StatusCode::OK)
-}
-
 /// The letters that a form means, in the order of a replay.
-fn chosen(snapshot: &Snapshot, form: &Fields, now: Timestamp) -> Result<Vec<Letter>, String> {
+pub(super) fn chosen(
+    snapshot: &Snapshot,
+    form: &Fields,
+    now: Timestamp,
+) -> Result<Vec<Letter>, String> {
     let letters: Vec<Letter> = if form.get("scope") == "all" {
         let query = Query::of(form, now);
         if !query.is_usable() {
@@ -191,26 +144,8 @@ fn chosen(snapshot: &Snapshot, form: &Fields, now: Timestamp) -> Result<Vec<Lett
     }
 }
 
-fn nothing_chosen(session: &Session, why: &str) -> Response {
-    let content = html! {
-        div.narrow.card {
-            h1 { "Nothing to do" }
-            p #problem .problem role="alert" { (why) }
-            p { a.button href="/letters" { "To the list" } }
-        }
-    };
-    Page {
-        session: Some(session),
-        tab: Tab::Letters,
-        title: "Nothing to do",
-        reload: None,
-        content,
-    }
-    .respond(StatusCode::UNPROCESSABLE_ENTITY)
-}
-
 impl Console {
-    async fn preview_replay(&self, letters: Vec<Letter>) -> Preview {
+    pub(super) async fn preview_replay(&self, letters: Vec<Letter>) -> Preview {
         let target = self.target();
         let delivered = self.delivered(&target, &letters).await;
         Preview::of(&letters, &target, &delivered)
@@ -234,207 +169,6 @@ impl Console {
             Err(error) => Delivered::unknown(format!("the ledger cannot be read: {error}")),
         }
     }
-}
-
-fn replay_page(
-    console: &Console,
-    session: &Session,
-    snapshot: &Snapshot,
-    plan: &Plan,
-    preview: &Preview,
-    now: Timestamp,
-) -> Markup {
-    let warned = !preview.warnings.is_empty();
-    let rows: Vec<_> = preview
-        .groups
-        .iter()
-        .map(|group| Row {
-            group: group.group.as_deref(),
-            count: group.count,
-            span: group.first_sent_at.zip(group.last_sent_at),
-            overtaken: group.overtaken,
-        })
-        .collect();
-    html! {
-        h1 { (title(plan)) }
-        p.lead {
-            "To " strong { (strange(counts::name(&console.queues.source))) }
-            ", in the order in which the events were first sent, each into its own message group. A letter is \
-             deleted from the internal queue once its event is in the other."
-        }
-        div #warnings { @for warning in &preview.warnings { p.problem role="alert" { (strange(warning)) } } }
-        (about_snapshot(snapshot, now))
-        @for note in &preview.notes { p.note { (strange(note)) } }
-        (groups(&rows))
-        @if !preview.refused.is_empty() {
-            section #refused .card {
-                h2 { (counted(preview.refused.len(), "letter", "letters")) " cannot go" }
-                p.hint { "Nor can what is behind one of them in its group." }
-                ul {
-                    @for refused in preview.refused.iter().take(SHOWN) {
-                        li {
-                            a href=(list::address_of_id(&refused.message_id)) { (strange(&cut(&refused.id, 120))) }
-                            ": " (strange(&refused.why))
-                        }
-                    }
-                    (and_more(preview.refused.len()))
-                }
-            }
-        }
-        (confirm(session, plan, warned, html! {
-            div.field {
-                label for="why" { "Reason, for the audit log " span.hint { "(may stay empty)" } }
-                input #why name="why" type="text" maxlength=(LONGEST_WHY) dir="auto" autocomplete="off";
-            }
-            div.field.short {
-                label for="rate" { "At most so many a second " span.hint { "(may stay empty)" } }
-                input #rate name="rate" type="number" min="1" max="10000" step="1" inputmode="numeric";
-            }
-        }))
-    }
-}
-
-fn drop_page(
-    console: &Console,
-    session: &Session,
-    snapshot: &Snapshot,
-    plan: &Plan,
-    letters: &[Letter],
-    now: Timestamp,
-) -> Markup {
-    let mut rows: Vec<Row<'_>> = Vec::new();
-    let mut places = BTreeMap::new();
-    for letter in letters {
-        let place = *places.entry(letter.group()).or_insert(rows.len());
-        if place == rows.len() {
-            rows.push(Row {
-                group: letter.group(),
-                count: 0,
-                span: None,
-                overtaken: 0,
-            });
-        }
-        rows[place].add(letter);
-    }
-    html! {
-        h1 { (title(plan)) }
-        p.lead {
-            "They are written to a file in " code { (strange(&console.settings.drop_dir.display().to_string())) }
-            " first, and then deleted from " strong { (strange(counts::name(&console.queues.dead_letters))) }
-            ". They are not delivered. " code { "hooklane dlq import FILE" } " puts them back."
-        }
-        (about_snapshot(snapshot, now))
-        (groups(&rows))
-        (confirm(session, plan, false, html! {
-            div.field {
-                label for="why" { "Reason, for the audit log" }
-                input #why name="why" type="text" required maxlength=(LONGEST_WHY) dir="auto" autocomplete="off";
-            }
-        }))
-    }
-}
-
-fn title(plan: &Plan) -> String {
-    let letters = counted(plan.letters.len(), "dead letter", "dead letters");
-    format!("{} {letters}?", plan.kind.verb())
-}
-
-fn about_snapshot(snapshot: &Snapshot, now: Timestamp) -> Markup {
-    html! {
-        @for note in &snapshot.notes { p.note { (strange(note)) } }
-        p.hint { "From the snapshot of " (moment(snapshot.taken_at, now)) }
-    }
-}
-
-/// One group of a preview.
-struct Row<'a> {
-    group: Option<&'a str>,
-    count: usize,
-    /// When the first and the last of the events were sent.
-    span: Option<(Timestamp, Timestamp)>,
-    overtaken: usize,
-}
-
-impl Row<'_> {
-    fn add(&mut self, letter: &Letter) {
-        self.count += 1;
-        if let Some(at) = letter.sent_at() {
-            let (first, last) = self.span.unwrap_or((at, at));
-            self.span = Some((first.min(at), last.max(at)));
-        }
-    }
-}
-
-fn groups(rows: &[Row<'_>]) -> Markup {
-    let overtaken = rows.iter().any(|row| row.overtaken > 0);
-    html! {
-        section #preview .card aria-labelledby="groups-title" {
-            h2 #groups-title { (counted(rows.len(), "message group", "message groups")) }
-            div {
-                table.plain.wide {
-                    thead {
-                        tr {
-                            th scope="col" { "Message group" }
-                            th.number scope="col" { "Letters" }
-                            th scope="col" { "Events sent (UTC)" }
-                            @if overtaken { th.number scope="col" { "Too late" } }
-                        }
-                    }
-                    tbody {
-                        @for row in rows.iter().take(SHOWN) {
-                            tr {
-                                td { (strange(&cut(row.group.unwrap_or("no group"), 128))) }
-                                td.number { (grouped(row.count as u64)) }
-                                td {
-                                    @match row.span {
-                                        Some((first, last)) if first == last => span.at { (short(first)) },
-                                        Some((first, last)) => {
-                                            span.at { (short(first)) } " to " span.at { (short(last)) }
-                                        },
-                                        None => "not known",
-                                    }
-                                }
-                                @if overtaken { td.number { (grouped(row.overtaken as u64)) } }
-                            }
-                        }
-                    }
-                }
-            }
-            @if rows.len() > SHOWN { p.hint { "and " (grouped((rows.len() - SHOWN) as u64)) " more groups" } }
-        }
-    }
-}
-
-fn and_more(count: usize) -> Markup {
-    html! { @if count > SHOWN { li { "and " (grouped((count - SHOWN) as u64)) " more" } } }
-}
-
-fn confirm(session: &Session, plan: &Plan, warned: bool, fields: Markup) -> Markup {
-    let title = match warned {
-        true => format!("{} nevertheless", plan.kind.verb()),
-        false => plan.kind.verb().to_owned(),
-    };
-    html! {
-        form #confirm-form .card method="post" action=(plan.kind.action()) {
-            (form_token(session))
-            input type="hidden" name="plan" value=(plan.id);
-            (fields)
-            div.buttons {
-                button #confirm .primary .danger[warned || plan.kind == Kind::Drop] type="submit" { (title) }
-                a #cancel .button href="/letters" { "Cancel" }
-            }
-        }
-    }
-}
-
-/// A plan that cannot be carried out any more.
-pub(super) fn expired(session: &Session) -> Response {
-    layout::refusal(
-        StatusCode::CONFLICT,
-        Some(session),
-        "This preview is too old",
-        "Nothing was changed. Choose the letters again and look at a new one.",
-    )
 }
 
 /// `dropped-20261122T013000123Z.jsonl`, in the directory for dropped letters.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::form::Fields;
 use super::session::Session;
 use super::{
-    Console, actions, assets, counts, detail, guard, layout, list, overview, plan, sign_in,
+    Console, actions, assets, counts, detail, guard, layout, list, overview, preview, sign_in,
     snapshot,
 };
 
@@ -102,8 +102,8 @@ impl Console {
             .route("/letters/{id}", get(detail::show))
             .route("/letters/{id}/body", get(detail::raw_body))
             .route("/letters/{id}/request-body", get(detail::request_body))
-            .route("/replay/preview", post(plan::replay))
-            .route("/drop/preview", post(plan::drop))
+            .route("/replay/preview", post(preview::replay))
+            .route("/drop/preview", post(preview::drop))
             .route("/replay", post(actions::replay))
             .route("/drop", post(actions::drop))
             .route("/jobs", get(actions::all))

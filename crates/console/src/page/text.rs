@@ -60,6 +60,15 @@ pub(super) fn json(text: &str) -> Markup {
     PreEscaped(shown)
 }
 
+/// A text for where there can be no elements: what [`visible`] would write as a number is one replacement character.
+pub(super) fn plain(text: &str) -> String {
+    let shown = text.chars().map(|c| match is_hidden(c) {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    });
+    shown.collect()
+}
+
 /// Whether a text holds what [`visible`] would write differently.
 pub(super) fn hides(text: &str) -> bool {
     text.chars().any(is_hidden)
@@ -107,6 +116,7 @@ mod tests {
              <span class=\"hidden\">\\u{200b}</span>\n\tc"
         );
         assert!(hides("\r") && !hides("é\u{200d}\n"));
+        assert_eq!(plain("a\u{202e}b"), "a\u{fffd}b");
     }
 
     #[test]

@@ -304,7 +304,7 @@ async fn newer_events_that_were_delivered_since_are_warned_of() {
     preview.is(200).says(
         "newer events of EventSetup_7 were delivered since: 3 of these would arrive after them",
     );
-    preview.says("Replay nevertheless").says("Too late");
+    preview.says("Replay nevertheless").says("Overtaken");
 }
 
 #[tokio::test(start_paused = true)]

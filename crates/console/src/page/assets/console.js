@@ -10,11 +10,8 @@ for (const piece of document.querySelectorAll('[data-refresh]')) {
         const answer = await fetch(piece.dataset.refresh, { headers: { 'X-Hooklane-Refresh': '1' } });
         if (answer.status === 205 || answer.status === 401) return location.reload();
         if (answer.ok) {
-          const text = await answer.text();
-          if (piece.dataset.shown !== text) {
-            piece.replaceChildren(...new DOMParser().parseFromString(text, 'text/html').body.childNodes);
-            piece.dataset.shown = text;
-          }
+          const { body } = new DOMParser().parseFromString(await answer.text(), 'text/html');
+          if (piece.innerHTML !== body.innerHTML) piece.replaceChildren(...body.childNodes);
         }
         piece.classList.toggle('stale', !answer.ok);
       } catch {
