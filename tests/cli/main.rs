@@ -3,6 +3,7 @@
 //! Every test runs the real program with an environment of its own, on ports that the system chooses.
 
 mod configuration;
+mod console;
 mod dlq;
 mod dlq_files;
 mod listen;
