@@ -1,12 +1,13 @@
 //! The page: dead letters in a browser, for `hooklane console`.
 //!
 //! Rendered on the server, usable without scripts and without a network. What a page shows of the internal
-//! queue is a [snapshot](snapshot): a scan hides the queue from others, so one runs only when asked for.
+//! queue is a snapshot: a scan hides the queue from others, so one runs only when asked for.
 //! Whatever strangers wrote (bodies, excerpts, names, ids) is text, never markup: the templates escape it, and
 //! the Content-Security-Policy lets no script or style in but our own two files.
 
 mod actions;
 mod assets;
+mod connections;
 mod counts;
 mod curl;
 mod detail;

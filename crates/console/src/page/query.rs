@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use super::form::Fields;
 use super::layout::strange;
 use super::snapshot::Snapshot;
-use crate::{Filter, Letter, NO_HOST};
+use crate::{Filter, FilterError, Letter, NO_HOST};
 
 /// The criteria: name, what the form calls it, and an example.
 const CRITERIA: [(&str, &str, &str); 8] = [
@@ -49,14 +49,14 @@ impl Query {
                 continue;
             }
             if let Err(error) = query.filter.set(name, text, now) {
-                query.problems.push((name, error.to_string()));
+                query.problems.push((name, told(name, &error)));
             }
             query.typed.push((name, text.to_owned()));
         }
         if query.problems.is_empty()
             && let Err(error) = query.filter.check()
         {
-            query.problems.push(("since", error.to_string()));
+            query.problems.push(("since", told("since", &error)));
         }
         query.newest_first = fields.get("order") == "newest";
         query.page = fields.get("page").parse().unwrap_or(1).max(1) - 1;
@@ -117,6 +117,15 @@ impl Query {
             }
         }
     }
+}
+
+/// What is wrong, at a field that says itself which one it is.
+fn told(name: &str, error: &FilterError) -> String {
+    let told = error.to_string();
+    let problem = told
+        .strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix(": "));
+    problem.unwrap_or(&told).to_owned()
 }
 
 /// The list of the letters that a filter means.

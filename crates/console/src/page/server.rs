@@ -10,11 +10,11 @@ use axum::http::{HeaderName, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+use super::connections::Bounded;
 use super::form::Fields;
 use super::session::Session;
 use super::{
@@ -65,11 +65,7 @@ const HEADERS: [(HeaderName, HeaderValue); 8] = [
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, console: Arc<Console>) -> io::Result<()> {
     let stop = console.stop.clone();
-    // Answers are small and written in one piece: waiting for more to send would only delay them.
-    let listener = listener.tap_io(|socket| {
-        let _ = socket.set_nodelay(true);
-    });
-    let server = axum::serve(listener, console.clone().router())
+    let server = axum::serve(Bounded::new(listener), console.clone().router())
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     let late = async {
         stop.cancelled().await;

@@ -113,16 +113,16 @@ fn form(status: StatusCode, next: &str, name: &str, problem: Option<&str>) -> Re
             }
             input type="hidden" name="next" value=(next);
             div.field {
-                label for="token" { "Token" }
-                input #token type="password" name="token" required autocomplete="current-password" autofocus
-                    aria-describedby="token-hint";
-                p #token-hint .hint { "What " code { "console.token" } " names in the configuration." }
-            }
-            div.field {
                 label for="name" { "Your name" }
-                input #name type="text" name="name" required maxlength=(LONGEST_NAME) autocomplete="name"
+                input #name type="text" autofocus[name.is_empty()] name="name" required maxlength=(LONGEST_NAME) autocomplete="username"
                     value=(name) dir="auto" aria-describedby="name-hint";
                 p #name-hint .hint { "It stands in the audit log beside everything you change." }
+            }
+            div.field {
+                label for="token" { "Token" }
+                input #token type="password" name="token" required autocomplete="current-password" autofocus[!name.is_empty()]
+                    aria-describedby="token-hint";
+                p #token-hint .hint { "What " code { "console.token" } " names in the configuration." }
             }
             button.primary type="submit" { "Sign in" }
         }
