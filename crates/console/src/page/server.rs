@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderValue};
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -145,7 +145,7 @@ async fn admit(State(console): State<Arc<Console>>, request: Request, next: Next
     let known = console.sessions().of(request.headers(), Instant::now());
     match known {
         Some(session) => with_session(session, request, next).await,
-        None if request.method() != Method::GET => signed_out(),
+        None if !request.method().is_safe() => signed_out(),
         None if guard::is_cross_site(request.headers()) => layout::bounce(),
         None if console.settings.token.is_some() => ask_to_sign_in(&request),
         None => {
@@ -160,7 +160,7 @@ async fn admit(State(console): State<Arc<Console>>, request: Request, next: Next
 }
 
 async fn with_session(session: Arc<Session>, mut request: Request, next: Next) -> Response {
-    if request.method() == Method::POST {
+    if !request.method().is_safe() {
         let (head, body) = request.into_parts();
         let Some(form) = Fields::of_body(body).await else {
             return layout::refusal(

@@ -166,6 +166,9 @@ async fn a_change_without_the_token_of_its_own_session_is_refused() {
             answer.is(403);
         }
     }
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        ada.ask(method, "/letters", Body::empty()).await.is(403);
+    }
     let too_much = Body::from("a".repeat(70_000));
     ada.ask(Method::POST, "/scan", too_much).await.is(413);
     assert_eq!(world.counts().await.visible, 3);
