@@ -93,9 +93,9 @@ fn page(console: &Console, session: &Session, letter: &Letter, url: &str) -> Mar
                 h2 #facts-title { "What it is" }
                 (facts(letter, now))
             }
-            section #attempts .card aria-label="Attempts" {
+            section #attempts .card aria-labelledby="attempts-title" {
+                h2 #attempts-title { "Attempts" }
                 @if letter.attempts().is_empty() {
-                    h2 { "Attempts" }
                     p.empty { "No attempts on record." }
                 } @else {
                     (timeline::render(letter.attempts()))

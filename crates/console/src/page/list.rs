@@ -119,12 +119,21 @@ fn found(snapshot: &Snapshot, query: &Query, session: &Session, now: Timestamp) 
             p #matches .facts role="status" {
                 strong { (counted(letters.len(), "dead letter", "dead letters")) }
                 @if pages > 1 { ", " (grouped(from as u64 + 1)) " to " (grouped(to as u64)) " shown" }
+                @if letters.len() > 1 { ", " (order(query)) }
             }
             (actions(letters.len()))
             (rows(snapshot, &letters[from..to], query, now))
             (paging(query, page, pages))
         }
     }
+}
+
+fn order(query: &Query) -> Markup {
+    let (now, other) = match query.newest_first {
+        true => ("the newest first", "oldest first"),
+        false => ("the oldest first", "newest first"),
+    };
+    html! { (now) " (" a #order href=(query.address(!query.newest_first, 0)) { (other) } ")" }
 }
 
 fn actions(all: usize) -> Markup {
@@ -146,26 +155,27 @@ fn actions(all: usize) -> Markup {
 }
 
 fn rows(snapshot: &Snapshot, letters: &[&Arc<Letter>], query: &Query, now: Timestamp) -> Markup {
-    let (other_order, arrow, sorted) = match query.newest_first {
-        true => (query.address(false, 0), "▼", "descending"),
-        false => (query.address(true, 0), "▲", "ascending"),
+    let (arrow, sorted) = match query.newest_first {
+        true => ("▼", "descending"),
+        false => ("▲", "ascending"),
     };
     html! {
-        table #letters .letters {
+        // The roles are said, since on a phone the style takes the rows apart.
+        table #letters .letters role="table" {
             caption.unseen { "Dead letters, by time of death" }
-            thead {
-                tr {
-                    th.check scope="col" { span.unseen { "Choose" } }
-                    th.died scope="col" aria-sort=(sorted) {
-                        a href=(other_order) { "Died" span aria-hidden="true" { " " (arrow) } }
+            thead role="rowgroup" {
+                tr role="row" {
+                    th.check scope="col" role="columnheader" { span.unseen { "Choose" } }
+                    th.died scope="col" role="columnheader" aria-sort=(sorted) {
+                        "Died" span aria-hidden="true" { " " (arrow) }
                     }
-                    th scope="col" { "Event" }
-                    th.group scope="col" { "Message group, callback host" }
-                    th.answer scope="col" { "Last answer, reason" }
-                    th.number scope="col" { "Attempts" }
+                    th scope="col" role="columnheader" { "Event" }
+                    th.group scope="col" role="columnheader" { "Message group, callback host" }
+                    th.answer scope="col" role="columnheader" { "Last answer, reason" }
+                    th.number scope="col" role="columnheader" { "Attempts" }
                 }
             }
-            tbody { @for letter in letters { (row(snapshot, letter, now)) } }
+            tbody role="rowgroup" { @for letter in letters { (row(snapshot, letter, now)) } }
         }
     }
 }
@@ -179,33 +189,33 @@ fn row(snapshot: &Snapshot, letter: &Letter, now: Timestamp) -> Markup {
         _ => present_address(letter),
     };
     html! {
-        tr data-id=(letter.id()) {
-            td.check {
+        tr data-id=(letter.id()) role="row" {
+            td.check role="cell" {
                 input type="checkbox" name="id" value=(present) aria-label=(format!("Choose {}", plain(&label(letter))));
             }
-            td.died data-label="Died" {
+            td.died data-label="Died" role="cell" {
                 @match letter.dead_at() {
                     Some(at) => (moment(at, now)),
                     None => "not known",
                 }
             }
-            td.what data-label="Event" {
+            td.what data-label="Event" role="cell" {
                 @if let Some(event) = letter.event() { div.event { (strange(&cut(event, CELL_CHARS))) } }
                 a.id href=(address) { (strange(&label(letter))) }
             }
-            td data-label="Group" {
+            td data-label="Group" role="cell" {
                 div {
                     div { (strange(&cut(letter.group().unwrap_or("no group"), CELL_CHARS))) }
                     div.hint { (strange(&cut(host.as_deref().unwrap_or("no callback known"), CELL_CHARS))) }
                 }
             }
-            td data-label="Answer" {
+            td data-label="Answer" role="cell" {
                 div {
                     div { (answer) }
                     div.hint { (letter.reason().as_str()) }
                 }
             }
-            td.number data-label="Attempts" { (letter.attempts_made()) }
+            td.number data-label="Attempts" role="cell" { (letter.attempts_made()) }
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn render(attempts: &[Attempt]) -> Markup {
         @for life in &lives {
             section.life {
                 @if let (Some(first), Some(last)) = (life.first(), life.last()) {
-                    h3 { (name(first.life, lives.len())) }
+                    @if lives.len() > 1 { h3 { (name(first.life)) } }
                     p.hint { (summary(first, last, life.len())) }
                 }
                 (drawing(life))
@@ -35,9 +35,8 @@ pub(super) fn render(attempts: &[Attempt]) -> Markup {
     }
 }
 
-fn name(life: u32, lives: usize) -> String {
+fn name(life: u32) -> String {
     match life {
-        0 if lives == 1 => "Attempts".to_owned(),
         0 => "First life".to_owned(),
         replay => format!("After replay {replay}"),
     }
