@@ -137,6 +137,7 @@ impl Way {
                 attempt: header("X-Hooklane-Attempt").parse().unwrap_or(0),
                 webhook_id: header("webhook-id"),
                 body: request.body.to_vec(),
+                sequence_number: header("X-Hooklane-Sequence"),
                 is_replay: header("X-Hooklane-Replay") == "true",
                 // A lease outlasts the timeout; what did not last so long excuses nothing.
                 is_stale: held >= request.timeout,

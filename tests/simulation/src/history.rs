@@ -12,6 +12,7 @@ use local_sqs::{Limits, LocalSqs};
 use producer::SendOptions;
 use queue::admin::{Kind, create_pair};
 use queue::{Clock, Counts, Outgoing, Queue, ReceiveOptions, Sqs};
+use store::Ledger;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,6 +48,8 @@ pub(crate) struct Left {
     /// What the source queue still held at the end.
     pub(crate) counts: Counts,
     pub(crate) dead: Vec<Dead>,
+    /// Of each group, up to where the ledger says that it was delivered.
+    pub(crate) noted: Vec<Option<String>>,
     /// What lies in the files of drops.
     pub(crate) dropped: Vec<Event>,
     /// What went wrong with the producer.
@@ -93,13 +96,14 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         dice: dice.fork(),
         log: log.clone(),
     };
+    let ledger = store::in_memory().expect("a ledger");
     let clock = Clock::virtual_from(START);
     let ending = CancellationToken::new();
     let fleet = Arc::new(Fleet {
         plan: plan.clone(),
         pair: pair.clone(),
         network: network.clone(),
-        ledger: store::in_memory().expect("a ledger"),
+        ledger: ledger.clone(),
         callbacks: Callbacks::new(plan.clone(), dice.fork(), log.clone()),
         clock,
         dice: dice.fork(),
@@ -157,8 +161,15 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     ending.cancel();
     fleet.tasks.close();
     fleet.tasks.wait().await;
+    let mut noted = Vec::new();
+    for group in &plan.groups {
+        let ledger = Ledger::over(ledger.clone(), Duration::ZERO);
+        let up_to = ledger.delivered_up_to(source.url(), &group.name).await;
+        noted.push(up_to.expect("a note, or none"));
+    }
     Left {
         plan,
+        noted,
         log,
         counts: source.counts().await.expect("counts"),
         dead: take_all(&dead_letters).await,

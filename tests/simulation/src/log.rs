@@ -84,6 +84,7 @@ pub(crate) struct Request {
     pub(crate) webhook_id: String,
     pub(crate) body: Vec<u8>,
     pub(crate) is_replay: bool,
+    pub(crate) sequence_number: String,
     /// The worker stood still between its decision and the request, longer than a lease is sure to last.
     pub(crate) is_stale: bool,
     /// When the callback accepted it.

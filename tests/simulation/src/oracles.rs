@@ -94,7 +94,7 @@ pub(crate) const ORACLES: [(&str, Oracle); 18] = [
 ];
 
 /// The oracles of histories with engineers. What the others say of one life does not hold for several.
-pub(crate) const REPLAY_ORACLES: [(&str, Oracle); 11] = [
+pub(crate) const REPLAY_ORACLES: [(&str, Oracle); 12] = [
     (
         "after the last replay every event is delivered, dropped or in the internal queue, in one place",
         replays::conserved,
@@ -127,6 +127,7 @@ pub(crate) const REPLAY_ORACLES: [(&str, Oracle); 11] = [
         "every life is on record, with one body and one webhook-id",
         replays::histories,
     ),
+    ("what is noted as delivered was delivered", replays::notes),
     (
         "never two POSTs of a group at once while leases hold, replays included",
         order::one_at_a_time,

@@ -1,11 +1,11 @@
 //! What a seed means: events, callbacks, faults and the lives of workers. Nothing happens here.
 
+mod replays;
+
 use std::time::Duration;
 
-use console::Filter;
-
 use crate::dice::Dice;
-use crate::engineer::{Command, CutOff, Engineer};
+use crate::engineer::Engineer;
 
 /// Which faults a history has. Some promises are exact only where some faults are absent, so most histories
 /// have few kinds.
@@ -109,16 +109,6 @@ pub(crate) enum Behaviour {
     Invalid,
 }
 
-impl Behaviour {
-    /// Without what could still be accepted or refused after it was either.
-    fn certain(self) -> Self {
-        match self {
-            Self::Whim => Self::Accept,
-            other => other,
-        }
-    }
-}
-
 /// One run of a worker.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -213,27 +203,6 @@ impl Plan {
         }
     }
 
-    /// Events of which many die, once or more often, and engineers who replay and drop them meanwhile. Workers live.
-    pub(crate) fn of_replays(seed: u64) -> Self {
-        let dice = Dice::new(seed ^ 0x4e91_a115);
-        let faults = match dice.percent(60) {
-            true => Profile::Sqs,
-            false => Profile::Calm,
-        };
-        let groups = mortal_groups(&dice.fork());
-        Self {
-            profile: Profile::Replays,
-            sessions: dice.within(1..=3),
-            workers: workers(Profile::Calm, &dice.fork()),
-            engineers: engineers(groups.len() as u64, &dice.fork()),
-            groups,
-            sqs: sqs_faults(faults, &dice.fork()),
-            ledger: LedgerFaults::default(),
-            visibility: dice.seconds(20..=90),
-            max_in_flight: dice.within(2..=20) as usize,
-        }
-    }
-
     /// A short history without chance in which a worker is killed at its n-th crossing, and another goes on.
     pub(crate) fn of_a_crash(crossing: u32) -> Self {
         let group = |number, upstream, events: &[Behaviour]| Group {
@@ -300,52 +269,6 @@ fn behaviour(upstream: bool, dice: &Dice) -> Behaviour {
         93..=96 => Behaviour::Reset(dice.within(1..=5) as u32),
         _ => Behaviour::LoseTheAnswer,
     }
-}
-
-fn mortal_groups(dice: &Dice) -> Vec<Group> {
-    let groups = dice.one_of(&[1, 3, 6]);
-    let group = |number| {
-        let upstream = dice.percent(30);
-        let events = (0..dice.within(1..=24 / groups)).map(|_| match dice.within(0..=99) {
-            0..=29 => Behaviour::Accept,
-            30..=54 => Behaviour::Recover(dice.within(4..=5) as u32),
-            55..=64 => Behaviour::Recover(8),
-            65..=74 => Behaviour::Reject(500),
-            _ => behaviour(upstream, dice).certain(),
-        });
-        Group {
-            name: format!("EventSetup_{number}"),
-            upstream,
-            events: events.collect(),
-        }
-    };
-    (0..groups).map(group).collect()
-}
-
-fn engineers(groups: u64, dice: &Dice) -> Vec<Engineer> {
-    let engineer = |_| {
-        let filter = match dice.percent(60) {
-            true => Filter {
-                group: Some(format!("EventSetup_{}", dice.within(0..=groups - 1))),
-                ..Filter::default()
-            },
-            false => Filter::default(),
-        };
-        let crossing = dice.within(1..=dice.one_of(&[10, 30, 90])) as u32;
-        Engineer {
-            begins: dice.seconds(20..=380),
-            command: match dice.percent(80) {
-                true => Command::Replay(filter),
-                false => Command::Drop(filter),
-            },
-            cut_off: match dice.within(0..=9) {
-                0..=3 => Some(CutOff::Killed(crossing)),
-                4..=5 => Some(CutOff::ToldToStop(crossing)),
-                _ => None,
-            },
-        }
-    };
-    (0..dice.within(1..=6)).map(engineer).collect()
 }
 
 fn workers(profile: Profile, dice: &Dice) -> Vec<Vec<Life>> {

@@ -98,6 +98,7 @@ fn counts(view: &View<'_>) -> BTreeMap<&'static str, u64> {
         ("events replayed", replays),
         ("replays that SQS knew", replayed.len() - replays),
         ("events dropped", view.left.dropped.len()),
+        ("groups noted", view.left.noted.iter().flatten().count()),
         ("commands", runs(|_, ended| !matches!(ended, Ended::Killed))),
         (
             "engineers killed",

@@ -64,7 +64,9 @@ pub(super) fn duplicates(view: &View<'_>) -> Found {
                 .iter()
                 .any(|(dead, at)| *dead == event && since <= *at && *at <= life.at);
             let is_duplicate = match of_letter {
-                Some(sent) => life.at < sent.at + DEDUPLICATION,
+                Some(sent) => {
+                    life.at < sent.at + DEDUPLICATION || was_told_removed(view, sent, life.run)
+                }
                 None => !has_died,
             };
             if is_duplicate {
@@ -78,6 +80,17 @@ pub(super) fn duplicates(view: &View<'_>) -> Found {
         }
     }
     found
+}
+
+/// Whether a run before this one ended and said that the letter was sent and deleted.
+fn was_told_removed(view: &View<'_>, sent: &Replayed, run: usize) -> bool {
+    view.seen.runs[..run].iter().any(|before| {
+        let Some(Ended::Told(outcome)) = &before.ended else {
+            return false;
+        };
+        let mut left = outcome.not_removed.iter();
+        outcome.moved.contains(&sent.letter) && left.all(|f| f.message_id != sent.letter)
+    })
 }
 
 /// A worker may be given an event again, but never one that it saw accepted in the same life.
@@ -246,6 +259,24 @@ pub(super) fn histories(view: &View<'_>) -> Found {
                     At(request.at)
                 ));
             }
+        }
+    }
+    found
+}
+
+/// An event counts under its first sequence number, whichever life it was accepted in.
+pub(super) fn notes(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    for (group, up_to) in view.left.noted.iter().enumerate() {
+        let Some(up_to) = up_to else { continue };
+        let of_group = view.events().filter(|event| event.group == group);
+        let mut noted = of_group.filter(|event| {
+            let requests = view.requests(*event);
+            let first = requests.first().map(|first| &first.sequence_number);
+            first == Some(up_to) && view.accepted(*event).is_some()
+        });
+        if noted.next().is_none() {
+            found.push(format!("group {group} is noted up to {up_to}"));
         }
     }
     found
