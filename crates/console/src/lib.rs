@@ -5,6 +5,7 @@
 //! is in its new place; then it is deleted.
 
 mod audit;
+mod breakage;
 mod dropping;
 mod filter;
 mod groups;
@@ -28,6 +29,8 @@ mod target;
 mod text;
 
 pub use audit::Audit;
+#[cfg(feature = "breakages")]
+pub use breakage::Breakage;
 pub use dropping::drop_letters;
 pub use filter::{
     Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, NO_HOST, Selection, StatusFilter, parse_moment,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::breakage::Breakage;
 use crate::order::Item;
 use crate::{Audit, End, Letter, Taken};
 
@@ -193,8 +194,12 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
                 break;
             }
             let letters: Vec<_> = round.iter().map(|(_, item)| &item.letter).collect();
+            if Breakage::DeleteFirst.is_made() {
+                let handles = self.handles(letters.iter().copied());
+                remove(&self.queue, &handles).await;
+            }
             // The deletes of one round go with the sends of the next.
-            let handles = self.handles();
+            let handles = self.handles(self.safe.iter().map(|safe| &safe.letter));
             let (answers, removed) =
                 tokio::join!(self.place.put(&letters), remove(&self.queue, &handles));
             self.note_removed(removed);
@@ -278,7 +283,11 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
                 Put::Refused(why) => self.fail(number, &item, &why),
                 Put::Later(why) => {
                     again = Some(why);
-                    self.lines.entry(number).or_default().push_front(item);
+                    let line = self.lines.entry(number).or_default();
+                    match Breakage::NextAfterFailed.is_made() {
+                        true => line.push_back(item),
+                        false => line.push_front(item),
+                    }
                 }
                 Put::Halt(why) => {
                     self.outcome.halted = Some(why);
@@ -315,10 +324,10 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
         self.outcome.failures.push(Failure::of(&item.letter, why));
     }
 
-    /// The handles of what is safe, in its order; nothing where the lease was lost.
-    fn handles(&self) -> Vec<Option<String>> {
-        let ids = self.safe.iter().map(|safe| &safe.letter.message.message_id);
-        let leases = ids.map(|id| self.taken.sweep.held.lease(id));
+    /// The handles of letters, in their order; nothing where the lease was lost.
+    fn handles<'l>(&self, letters: impl Iterator<Item = &'l Letter>) -> Vec<Option<String>> {
+        let held = &self.taken.sweep.held;
+        let leases = letters.map(|letter| held.lease(&letter.message.message_id));
         leases
             .map(|lease| lease.map(|(handle, _)| handle.to_owned()))
             .collect()
@@ -406,6 +415,7 @@ const LEASE_LOST: &str = "its lease was lost before it was deleted";
 fn of_entry(answer: Result<(), EntryError>) -> Removed {
     match answer {
         Ok(()) => Removed::Gone,
+        Err(_) if Breakage::FailedDeletesIgnored.is_made() => Removed::Gone,
         Err(error) if error.kind() == EntryErrorKind::HandleLost => {
             Removed::Never(LEASE_LOST.to_owned())
         }

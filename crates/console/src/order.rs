@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use delivery::sequence_order;
 use event::{Event, Timestamp};
 
+use crate::breakage::Breakage;
 use crate::{Fate, Letter};
 
 /// Puts letters in the order of a replay: the group whose first event is the oldest comes first.
@@ -27,7 +28,9 @@ fn arrange_group(letters: Vec<Letter>) -> Vec<Letter> {
     let (mut known, mut unknown): (Vec<_>, Vec<_>) = letters
         .into_iter()
         .partition(|letter| origin_number(letter).is_some());
-    known.sort_by(|a, b| by_number(origin_number(a), origin_number(b)));
+    if !Breakage::OrderOfDeath.is_made() {
+        known.sort_by(|a, b| by_number(origin_number(a), origin_number(b)));
+    }
     // In the internal queue they stand in the order in which they were moved there.
     unknown.sort_by(|a, b| by_number(present_number(a), present_number(b)));
     merge(known.into(), unknown.into())
@@ -111,6 +114,7 @@ pub(crate) fn lines(letters: Vec<Letter>) -> Vec<VecDeque<Item>> {
     for letter in letters {
         if let Some(&(line, at)) = of_event.get(letter.id())
             && lines[line][at].letter.message.body == letter.message.body
+            && !Breakage::CopiesSent.is_made()
         {
             join(&mut lines[line][at], letter);
             continue;

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use queue::{Outgoing, Queue};
 use tokio_util::sync::CancellationToken;
 
+use crate::breakage::Breakage;
 use crate::moves::{self, Place, Put};
 use crate::order::{self, Item};
 use crate::{Audit, Letter, Outcome, Progress, Taken, Target};
@@ -99,6 +100,7 @@ async fn send(queue: &Queue, messages: &[Outgoing]) -> Vec<Put> {
         Ok(answers) => {
             let answers = answers.into_iter().map(|answer| match answer {
                 Ok(sent) => Put::Safe(sent.message_id),
+                Err(_) if Breakage::FailedSendsIgnored.is_made() => Put::Safe(String::new()),
                 Err(error) if error.is_transient() => Put::Later(in_doubt(&error)),
                 Err(error) => Put::Refused(format!("SQS refuses it: {error}")),
             });

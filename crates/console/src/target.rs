@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use delivery::{DEAD_LETTER, Origin, REPLAY, Replay};
 use event::{EVENT_NAME, Event};
 use queue::{Attribute, Outgoing, Queue};
+use uuid::Uuid;
 
+use crate::breakage::Breakage;
 use crate::{Fate, Letter};
 
 /// SQS takes ten message attributes; what a replay carries is one.
@@ -55,6 +57,10 @@ impl Target {
                 let group = letter.group().map(str::to_owned);
                 let group = group.ok_or("it has no message group, and a FIFO queue needs one")?;
                 let id = format!("{}~r", letter.message.message_id);
+                let id = match Breakage::FreshReplayId.is_made() {
+                    true => format!("{id}{}", Uuid::new_v4()),
+                    false => id,
+                };
                 (Some(group), Some(id))
             }
             false => (None, None),

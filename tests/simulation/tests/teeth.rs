@@ -1,12 +1,12 @@
 //! Oracles that cannot fail prove nothing: each deliberate mistake must be caught within a thousand seeds.
 
-use simulation::check;
+use simulation::{Cut, Report, check, check_cut_off, check_replays};
 
 /// Within so many seeds.
 const SEEDS: u64 = 1_000;
 
 /// Each test has a thread of its own, and a mistake is made by the workers and producers of one thread.
-fn assert_caught() {
+fn assert_caught(check: fn(u64, bool) -> Report) {
     for seed in 0..SEEDS {
         let report = check(seed, false);
         if let Some((promise, found)) = report.violations.first() {
@@ -19,12 +19,12 @@ fn assert_caught() {
 
 fn worker(mistake: consumer::Breakage) {
     consumer::Breakage::set(Some(mistake));
-    assert_caught();
+    assert_caught(check);
 }
 
 fn producer(mistake: producer::Breakage) {
     producer::Breakage::set(Some(mistake));
-    assert_caught();
+    assert_caught(check);
 }
 
 #[test]
@@ -110,4 +110,59 @@ fn two_events_of_a_group_in_a_batch_is_caught() {
 #[test]
 fn a_fresh_deduplication_id_for_a_second_send_is_caught() {
     producer(producer::Breakage::FreshIdOnRetry);
+}
+
+fn engineer(mistake: console::Breakage) {
+    console::Breakage::set(Some(mistake));
+    assert_caught(check_replays);
+}
+
+/// The mistake comes to light wherever a command is cut off, or where it is cut off before it has an answer.
+fn cut_off(mistake: console::Breakage, cut: Cut) {
+    console::Breakage::set(Some(mistake));
+    let mut reports = (1..).map(|crossing| check_cut_off(cut, true, crossing));
+    let caught = reports.find(|report| !report.found.is_empty() || !report.was_cut);
+    let found = caught.map(|report| report.found).unwrap_or_default();
+    println!("{found:#?}");
+    assert!(!found.is_empty(), "not caught wherever it is cut off");
+}
+
+#[test]
+fn deleting_a_letter_before_it_is_sent_is_caught() {
+    cut_off(console::Breakage::DeleteFirst, Cut::Replay);
+}
+
+#[test]
+fn deleting_a_letter_before_it_is_in_the_file_is_caught() {
+    cut_off(console::Breakage::DeleteFirst, Cut::Drop);
+}
+
+#[test]
+fn a_fresh_deduplication_id_for_a_repeated_replay_is_caught() {
+    cut_off(console::Breakage::FreshReplayId, Cut::Replay);
+}
+
+#[test]
+fn replaying_in_the_order_of_death_is_caught() {
+    cut_off(console::Breakage::OrderOfDeath, Cut::Replay);
+}
+
+#[test]
+fn sending_both_letters_of_one_event_is_caught() {
+    cut_off(console::Breakage::CopiesSent, Cut::Replay);
+}
+
+#[test]
+fn sending_the_next_letter_after_a_failed_one_is_caught() {
+    engineer(console::Breakage::NextAfterFailed);
+}
+
+#[test]
+fn not_reading_failed_of_a_batch_of_sends_is_caught() {
+    engineer(console::Breakage::FailedSendsIgnored);
+}
+
+#[test]
+fn not_reading_failed_of_a_batch_of_letters_to_delete_is_caught() {
+    engineer(console::Breakage::FailedDeletesIgnored);
 }
