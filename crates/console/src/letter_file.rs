@@ -217,6 +217,12 @@ pub struct LetterFile {
 }
 
 impl LetterFile {
+    /// What a file of dropped letters is called if nobody says: `dropped-20261122T013000123Z.jsonl`.
+    pub fn name_at(now: Timestamp) -> String {
+        let digits = now.to_string().replace(['-', ':', '.'], "");
+        format!("dropped-{digits}.jsonl")
+    }
+
     /// Makes the file.
     ///
     /// # Errors

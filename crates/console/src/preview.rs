@@ -1,11 +1,12 @@
 //! What a replay would do, told before it is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use delivery::sequence_order;
 use event::Timestamp;
 use serde::Serialize;
-use store::{Ledger, LedgerError};
+use store::{Ledger, LedgerError, LedgerSpec};
 
 use crate::{Failure, Fate, Letter, Target, order};
 
@@ -67,8 +68,18 @@ impl Delivered {
         }
     }
 
-    /// Looks up the groups of these letters; of at most 1,000.
-    pub async fn look_up(ledger: &Ledger, queue_url: &str, letters: &[Letter]) -> Self {
+    /// Looks up the groups of these letters in the ledger of the workers of `target`, if it is within reach; of at
+    /// most 1,000 groups.
+    pub async fn look_up(spec: &LedgerSpec, target: &Target, letters: &[Letter]) -> Self {
+        let retention = Duration::from_secs(target.queue().attributes().retention_s);
+        match Ledger::look(spec, retention).await {
+            Ok(Some(ledger)) => Self::noted(&ledger, target.queue().url(), letters).await,
+            Ok(None) => Self::unknown(format!("there is no ledger {spec}")),
+            Err(error) => Self::unknown(told(&error)),
+        }
+    }
+
+    async fn noted(ledger: &Ledger, queue_url: &str, letters: &[Letter]) -> Self {
         let groups: BTreeSet<_> = letters.iter().filter_map(Letter::group).collect();
         let mut delivered = Self::default();
         if groups.len() > MOST_GROUPS {

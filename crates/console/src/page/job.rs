@@ -9,7 +9,7 @@ use event::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Console;
-use super::plan::{Kind, Plan, drop_file};
+use super::plan::{Kind, Plan};
 use super::session::random;
 use crate::{
     Audit, Failure, LetterFile, Outcome, Progress, Selection, TAKE_LEASE, Taken, drop_letters,
@@ -218,7 +218,8 @@ impl Console {
                 (outcome, None)
             }
             Kind::Drop => {
-                let path = drop_file(self, self.clock.now());
+                let name = LetterFile::name_at(self.clock.now());
+                let path = self.settings.drop_dir.join(name);
                 let file = match LetterFile::create(&path) {
                     Ok(file) => file,
                     Err(error) => {

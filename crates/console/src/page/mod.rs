@@ -65,8 +65,8 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// Whose name stands in the audit log if nobody has to sign in.
     pub name: String,
-    /// Where the workers note up to which event a group was delivered, or why that is not known.
-    pub ledger: Result<LedgerSpec, String>,
+    /// Where the workers note up to which event a group was delivered.
+    pub ledger: LedgerSpec,
     /// The directory to which dropped letters are written.
     pub drop_dir: PathBuf,
     /// The header in which the receivers see the secret or a signature, if the requests carry one.

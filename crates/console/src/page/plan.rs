@@ -4,12 +4,10 @@
 //! meanwhile.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use event::Timestamp;
-use store::Ledger;
 
 use super::Console;
 use super::form::Fields;
@@ -147,7 +145,7 @@ pub(super) fn chosen(
 impl Console {
     pub(super) async fn preview_replay(&self, letters: Vec<Letter>) -> Preview {
         let target = self.target();
-        let delivered = self.delivered(&target, &letters).await;
+        let delivered = Delivered::look_up(&self.settings.ledger, &target, &letters).await;
         Preview::of(&letters, &target, &delivered)
     }
 
@@ -155,27 +153,6 @@ impl Console {
     pub(super) fn target(&self) -> Target {
         Target::source(self.queues.source.clone())
     }
-
-    /// Up to where the groups of these letters were delivered, if the ledger is within reach.
-    async fn delivered(&self, target: &Target, letters: &[Letter]) -> Delivered {
-        let spec = match &self.settings.ledger {
-            Ok(spec) => spec,
-            Err(why) => return Delivered::unknown(why),
-        };
-        let retention = Duration::from_secs(target.queue().attributes().retention_s);
-        match Ledger::look(spec, retention).await {
-            Ok(Some(ledger)) => Delivered::look_up(&ledger, target.queue().url(), letters).await,
-            Ok(None) => Delivered::unknown(format!("there is no ledger {spec}")),
-            Err(error) => Delivered::unknown(format!("the ledger cannot be read: {error}")),
-        }
-    }
-}
-
-/// `dropped-20261122T013000123Z.jsonl`, in the directory for dropped letters.
-pub(super) fn drop_file(console: &Console, now: Timestamp) -> PathBuf {
-    let digits = now.to_string().replace(['-', ':', '.'], "");
-    let directory = &console.settings.drop_dir;
-    directory.join(format!("dropped-{digits}.jsonl"))
 }
 
 #[cfg(test)]

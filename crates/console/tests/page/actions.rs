@@ -70,7 +70,8 @@ async fn a_group_is_replayed_in_its_original_order_and_the_others_stay() {
         .is(200)
         .says("Replay 300 dead letters?")
         .says("1 message group");
-    preview.says("whether newer events were delivered since is not known: no ledger here");
+    preview
+        .says("whether newer events were delivered since is not known: there is no ledger sqlite:");
     let job = ada
         .confirm("/replay", &preview, &[("why", "it is back")])
         .await;
@@ -283,11 +284,7 @@ async fn newer_events_that_were_delivered_since_are_warned_of() {
     let world = World::new().await;
     world.send(of_group(&world, "EventSetup_7", 0..5)).await;
     let mut spec = None;
-    let site = Site::with(&world, |settings| {
-        let path = settings.drop_dir.join("ledger.db");
-        settings.ledger = Ok(store::LedgerSpec::Sqlite(path));
-        spec = settings.ledger.clone().ok();
-    });
+    let site = Site::with(&world, |settings| spec = Some(settings.ledger.clone()));
     let ledger = Ledger::open(&spec.unwrap(), Duration::from_secs(3_600))
         .await
         .unwrap();

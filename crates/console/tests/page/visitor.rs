@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use console::page::{Console, Queues, Settings};
 use delivery::Secret;
 use queue::Clock;
+use store::LedgerSpec;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use url::form_urlencoded;
@@ -43,7 +44,7 @@ impl Site {
         let mut settings = Settings {
             token: None,
             name: "ada@here".to_owned(),
-            ledger: Err("no ledger here".to_owned()),
+            ledger: LedgerSpec::Sqlite(directory.path().join("ledger.db")),
             drop_dir: directory.path().to_owned(),
             authentication_header: Some("X-Payload-Signature"),
             loopback: true,

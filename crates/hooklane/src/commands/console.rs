@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::R
         loopback: config::is_loopback(address),
         token: config.token,
         name: person::name(),
-        ledger: Ok(config.ledger),
+        ledger: config.ledger,
         drop_dir: config.drop_dir,
         authentication_header: config.authentication_header,
     };

@@ -1,9 +1,8 @@
 //! `dlq drop`: dead letters leave the internal queue for a file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use console::{Failure, LetterFile, Outcome, Row, Taken, drop_letters};
-use event::Timestamp;
 use queue::Clock;
 use serde::Serialize;
 
@@ -22,7 +21,9 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     let selection = arguments
         .chosen
         .read(arguments.died_of.as_deref(), None, now)?;
-    let path = arguments.file.unwrap_or_else(|| default_file(now));
+    let path = arguments
+        .file
+        .unwrap_or_else(|| LetterFile::name_at(now).into());
     if path.exists() {
         return Err(Usage(format!(
             "{} exists already: name another file with --file",
@@ -71,12 +72,6 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     })?;
     let mend = "the file has them too: drop them again";
     Ok(hand::conclude(&outcome, "dropped", mend))
-}
-
-/// `dropped-20261122T013000123Z.jsonl`
-fn default_file(now: Timestamp) -> PathBuf {
-    let digits = now.to_string().replace(['-', ':', '.'], "");
-    PathBuf::from(format!("dropped-{digits}.jsonl"))
 }
 
 fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> {

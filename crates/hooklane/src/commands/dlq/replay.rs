@@ -1,12 +1,8 @@
 //! `dlq replay`: dead letters become messages of their groups again.
 
-use std::time::Duration;
-
-use anyhow::Context as _;
 use console::{Delivered, Failure, Outcome, Preview, Row, Taken, Target, replay};
 use queue::{Clock, Queue, Sqs};
 use serde::Serialize;
-use store::Ledger;
 
 use super::hand;
 use super::meter::Meter;
@@ -131,17 +127,11 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// What the workers noted of the groups in their ledger. A ledger that is not here is no reason to stop.
+/// What the workers noted of the groups in their ledger. A ledger that is not configured is no reason to stop.
 async fn delivered(configuration: &Source, target: &Target, taken: &Taken) -> Delivered {
-    let look = async || -> anyhow::Result<Ledger> {
-        let spec = config::ledger(configuration)?;
-        let retention = Duration::from_secs(target.queue().attributes().retention_s);
-        let ledger = Ledger::look(&spec, retention).await?;
-        ledger.with_context(|| format!("there is no ledger {spec}"))
-    };
-    match look().await {
-        Ok(ledger) => Delivered::look_up(&ledger, target.queue().url(), taken.letters()).await,
-        Err(error) => Delivered::unknown(format!("{error:#}")),
+    match config::ledger(configuration) {
+        Ok(spec) => Delivered::look_up(&spec, target, taken.letters()).await,
+        Err(error) => Delivered::unknown(error.to_string()),
     }
 }
 
