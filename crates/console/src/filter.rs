@@ -80,7 +80,7 @@ pub struct Selection {
     pub ids: BTreeSet<String>,
     /// Which letters, if there are no ids.
     pub filter: Filter,
-    /// Only the first so many, in the order of a replay.
+    /// Only the first so many, in the order of a replay, and what else there is of their events.
     pub limit: Option<usize>,
 }
 

@@ -159,10 +159,20 @@ impl Taken {
         self.missing = missing.collect();
     }
 
+    /// Keeps the first so many, and the other letters of their events: what is left of an event that went would
+    /// deliver it once more.
     fn cut(&mut self) {
-        if let Some(limit) = self.selection.limit {
-            self.letters.truncate(limit);
+        let Some(limit) = self.selection.limit else {
+            return;
+        };
+        let event = |letter: &Letter| (letter.id().to_owned(), letter.message.body.clone());
+        let rest = self.letters.split_off(limit.min(self.letters.len()));
+        if rest.is_empty() {
+            return;
         }
+        let events: HashSet<_> = self.letters.iter().map(event).collect();
+        let copies = rest.into_iter().filter(|l| events.contains(&event(l)));
+        self.letters.extend(copies);
     }
 
     /// How many more letters may be taken.

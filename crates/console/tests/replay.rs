@@ -357,6 +357,28 @@ async fn an_id_that_is_not_there_is_told_and_one_beyond_the_limit_is_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_group_that_the_native_redrive_filled_is_replayed_to_its_end() {
+#[tokio::test(start_paused = true)]
+async fn a_limit_leaves_no_copy_behind_of_an_event_that_goes() {
+    let world = World::new().await;
+    let first = dead_letter(&world, 1, 0);
+    let copy = Outgoing {
+        deduplication_id: Some("another".to_owned()),
+        ..first.clone()
+    };
+    world
+        .send(vec![first, copy, dead_letter(&world, 1, 1)])
+        .await;
+    let one = || Selection {
+        limit: Some(1),
+        ..Selection::default()
+    };
+    for _ in 0..2 {
+        let outcome = replay_all(&world, one()).await;
+        assert!(outcome.is_complete(), "{outcome:?}");
+    }
+    assert_eq!(bodies(&drained(&world.source).await), events(1, 0..2));
+}
+
     let world = World::new().await;
     let mut letters: Vec<_> = (0..25).map(|n| native("EventSetup_3", n)).collect();
     letters.extend((0..5).map(|n| dead_letter(&world, 1, n)));
