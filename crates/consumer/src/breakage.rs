@@ -46,6 +46,8 @@ pub enum Breakage {
     UnwrittenForgotten,
     /// The message is attempted although the ledger was lost to another worker.
     LostRaceIgnored,
+    /// A replay that is accepted is noted under the sequence number that it came back with.
+    PresentNumberNoted,
 }
 
 #[cfg(feature = "breakages")]
@@ -55,7 +57,7 @@ thread_local! {
 
 impl Breakage {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::DeleteBeforeDeadLetter,
         Self::FreshDeadLetterId,
         Self::ExhaustedAgain,
@@ -70,6 +72,7 @@ impl Breakage {
         Self::NothingGivenBack,
         Self::UnwrittenForgotten,
         Self::LostRaceIgnored,
+        Self::PresentNumberNoted,
     ];
 
     /// From now on the workers of this thread make this mistake, or none.

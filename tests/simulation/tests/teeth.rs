@@ -98,6 +98,12 @@ fn ignoring_a_lost_race_for_the_ledger_is_caught() {
 }
 
 #[test]
+fn noting_a_replay_under_its_present_number_is_caught() {
+    consumer::Breakage::set(Some(consumer::Breakage::PresentNumberNoted));
+    assert_caught(check_replays);
+}
+
+#[test]
 fn a_deduplication_clock_ahead_of_the_wall_clock_is_caught() {
     producer(producer::Breakage::ClockAhead);
 }
