@@ -183,7 +183,8 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
     async fn run(mut self) -> Outcome {
         loop {
             self.taken.sweep.held.extend().await;
-            let round = match self.goes_on() {
+            // What was sent and cannot be deleted would be sent twice after five minutes: no more of it.
+            let round = match self.goes_on() && !self.is_deleting_again() {
                 true => self.next_round(),
                 false => Vec::new(),
             };
@@ -214,6 +215,10 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
 
     fn goes_on(&self) -> bool {
         !self.stop.is_cancelled() && self.outcome.halted.is_none()
+    }
+
+    fn is_deleting_again(&self) -> bool {
+        self.safe.iter().any(|safe| safe.tries > 0)
     }
 
     fn line_up(&mut self) {
@@ -295,8 +300,7 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
                 }
             }
         }
-        let is_deleting_again = self.safe.iter().any(|safe| safe.tries > 0);
-        self.failed_rounds = match again.is_some() || is_deleting_again {
+        self.failed_rounds = match again.is_some() || self.is_deleting_again() {
             true => self.failed_rounds + 1,
             false => 0,
         };
@@ -344,13 +348,17 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
                     .forget(&safe.letter.message.message_id),
                 Removed::Later(_) if safe.tries < TRIES => self.safe.push(safe),
                 Removed::Later(why) | Removed::Never(why) => {
-                    self.audit.failed("delete", &safe.letter, &why);
-                    self.outcome
-                        .not_removed
-                        .push(Failure::of(&safe.letter, why));
+                    self.outcome.halted = Some(format!("nothing can be deleted: {why}"));
+                    self.note_not_removed(&safe.letter, &why);
                 }
+                Removed::Lost => self.note_not_removed(&safe.letter, LEASE_LOST),
             }
         }
+    }
+
+    fn note_not_removed(&mut self, letter: &Letter, why: &str) {
+        self.audit.failed("delete", letter, why);
+        self.outcome.not_removed.push(Failure::of(letter, why));
     }
 
     async fn pause(&mut self, moved: usize) {
@@ -380,13 +388,15 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
 enum Removed {
     Gone,
     Later(String),
+    /// As it is now, none can be deleted.
     Never(String),
+    /// This one is no longer ours.
+    Lost,
 }
 
 /// Deletes messages; answers for each, in the order given.
 async fn remove(queue: &Queue, handles: &[Option<String>]) -> Vec<Removed> {
-    let lost = || Removed::Never(LEASE_LOST.to_owned());
-    let mut removed: Vec<_> = handles.iter().map(|_| lost()).collect();
+    let mut removed: Vec<_> = handles.iter().map(|_| Removed::Lost).collect();
     let held = handles
         .iter()
         .enumerate()
@@ -416,9 +426,7 @@ fn of_entry(answer: Result<(), EntryError>) -> Removed {
     match answer {
         Ok(()) => Removed::Gone,
         Err(_) if Breakage::FailedDeletesIgnored.is_made() => Removed::Gone,
-        Err(error) if error.kind() == EntryErrorKind::HandleLost => {
-            Removed::Never(LEASE_LOST.to_owned())
-        }
+        Err(error) if error.kind() == EntryErrorKind::HandleLost => Removed::Lost,
         Err(error) if error.is_transient() => Removed::Later(error.to_string()),
         Err(error) => Removed::Never(error.to_string()),
     }
