@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::breakage::Breakage;
-use crate::order::Item;
+use crate::order::{self, Item};
 use crate::{Audit, End, Letter, Taken};
 
 /// A lease must outlast one call that puts, a pause, and one call that deletes. A call makes three tries of ten
@@ -208,6 +208,7 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
             self.tell();
             self.pause(moved).await;
         }
+        self.outcome.selected += self.taken.letters.len();
         self.outcome.stopped = self.stop.is_cancelled() && self.outcome.left() > 0;
         self.outcome.kept = self.taken.give_back().await;
         self.outcome
@@ -222,7 +223,9 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
     }
 
     fn line_up(&mut self) {
-        let mut letters = std::mem::take(&mut self.taken.letters);
+        let letters = std::mem::take(&mut self.taken.letters);
+        let (mut letters, waiting) = order::before_hidden(letters);
+        self.taken.letters = waiting;
         self.outcome.selected += letters.len();
         self.taken.reduce_limit(letters.len());
         letters.retain(|letter| !letter.group().is_some_and(|g| self.failed.contains(g)));
@@ -233,13 +236,16 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
         self.tell();
     }
 
-    /// Looks behind the letters that went from shared groups. Says whether there was more.
+    /// Looks behind the letters that went from shared groups. Says whether there was more, or something waited for
+    /// that.
     async fn line_up_more(&mut self) -> bool {
         let behind = std::mem::take(&mut self.behind);
-        if behind.is_empty() {
+        if behind.is_empty() && self.taken.letters.is_empty() {
             return false;
         }
-        self.taken.take_more(&behind, self.stop).await;
+        if !behind.is_empty() {
+            self.taken.take_more(&behind, self.stop).await;
+        }
         if let End::Failed(error) = self.taken.report().end {
             self.outcome.halted = Some(format!(
                 "what is behind the moved letters cannot be seen: {error}"
@@ -377,7 +383,7 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
 
     fn tell(&mut self) {
         (self.progress)(Progress {
-            selected: self.outcome.selected,
+            selected: self.outcome.selected + self.taken.letters.len(),
             done: self.outcome.done,
             failed: self.outcome.failures.len(),
         });

@@ -51,6 +51,24 @@ fn merge(mut known: VecDeque<Letter>, mut unknown: VecDeque<Letter>) -> Vec<Lett
     merged
 }
 
+/// Splits off what must wait, both in the order given: the letters after the last one that their group shows of a
+/// shared group. SQS hides what is behind that one until it is gone, and it may be older than they are.
+pub(crate) fn before_hidden(letters: Vec<Letter>) -> (Vec<Letter>, Vec<Letter>) {
+    let group = |letter: &Letter| letter.group().map(str::to_owned);
+    let shared = letters.iter().enumerate();
+    let shared = shared.filter(|(_, letter)| letter.shared_group().is_some());
+    let last: BTreeMap<_, _> = shared.map(|(at, letter)| (group(letter), at)).collect();
+    let is_before = |at, letter: &Letter| last.get(&group(letter)).is_none_or(|last| at <= *last);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for (at, letter) in letters.into_iter().enumerate() {
+        match is_before(at, &letter) {
+            true => before.push(letter),
+            false => after.push(letter),
+        }
+    }
+    (before, after)
+}
+
 /// The sequence number of the event's first life.
 pub(crate) fn origin_number(letter: &Letter) -> Option<&str> {
     match &letter.fate {

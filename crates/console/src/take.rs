@@ -112,7 +112,7 @@ impl Taken {
     ///
     /// What is left of these groups is given back before: SQS withholds what is behind a message in hand.
     pub(crate) async fn take_more(&mut self, behind: &BTreeSet<String>, stop: &CancellationToken) {
-        self.bytes = 0;
+        self.bytes = self.letters.iter().map(Letter::size).sum();
         let Sweep { held, shared, .. } = &mut self.sweep;
         let is_left = |id: &str| shared.get(id).is_some_and(|group| behind.contains(group));
         self.kept += held.give_back_unless(|id| !is_left(id)).await;

@@ -358,26 +358,6 @@ async fn a_limit_takes_the_first_of_the_order_and_gives_the_others_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_that_is_not_there_is_told_and_one_beyond_the_limit_is_there() {
-    let world = World::new().await;
-    world
-        .send((0..3).map(|n| dead_letter(&world, 1, n)).collect())
-        .await;
-    let ids = ["g1-0", "g1-1", "g1-9"].map(str::to_owned);
-    let selection = Selection {
-        limit: Some(1),
-        ..Selection::of_ids(ids).unwrap()
-    };
-    let taken = take(&world.dead, selection, &CancellationToken::new(), |_| {})
-        .await
-        .unwrap();
-    assert_eq!(taken.missing_ids(), ["g1-9"]);
-    assert_eq!(taken.letters().len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_group_that_the_native_redrive_filled_is_replayed_to_its_end() {
-#[tokio::test(start_paused = true)]
 async fn a_limit_leaves_no_copy_behind_of_an_event_that_goes() {
     let world = World::new().await;
     let first = dead_letter(&world, 1, 0);
@@ -399,6 +379,26 @@ async fn a_limit_leaves_no_copy_behind_of_an_event_that_goes() {
     assert_eq!(bodies(&drained(&world.source).await), events(1, 0..2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_id_that_is_not_there_is_told_and_one_beyond_the_limit_is_there() {
+    let world = World::new().await;
+    world
+        .send((0..3).map(|n| dead_letter(&world, 1, n)).collect())
+        .await;
+    let ids = ["g1-0", "g1-1", "g1-9"].map(str::to_owned);
+    let selection = Selection {
+        limit: Some(1),
+        ..Selection::of_ids(ids).unwrap()
+    };
+    let taken = take(&world.dead, selection, &CancellationToken::new(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(taken.missing_ids(), ["g1-9"]);
+    assert_eq!(taken.letters().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_the_native_redrive_filled_is_replayed_to_its_end() {
     let world = World::new().await;
     let mut letters: Vec<_> = (0..25).map(|n| native("EventSetup_3", n)).collect();
     letters.extend((0..5).map(|n| dead_letter(&world, 1, n)));
@@ -477,6 +477,74 @@ async fn behind_a_letter_that_fails_nothing_goes_that_only_becomes_visible_later
     assert_eq!((outcome.done, outcome.failures.len()), (9, 1));
     assert_eq!(drained(&world.source).await.len(), 9);
     assert_eq!(world.counts().await.visible, 17);
+}
+
+/// A letter of the native redrive, which says in its body that it was sent in second `n`.
+fn native_of_second(n: u32) -> Outgoing {
+    let at = world::START.plus(Duration::from_secs(n.into()));
+    let id = at.deduplication_id();
+    Outgoing {
+        body: format!(r#"{{"msg_id":"g3-{n}","MessageDeDuplicationId":"{id}"}}"#),
+        ..native("EventSetup_3", n)
+    }
+}
+
+/// A recorded letter of the same group, sent in second `n`.
+fn recorded_of_second(world: &World, n: u32) -> Outgoing {
+    let record = dead(world, 3, n);
+    let at = world::START.plus(Duration::from_secs(n.into()));
+    let record = DeadLetter {
+        origin: Origin {
+            sent_at: at,
+            ..record.origin
+        },
+        ..record
+    };
+    letter(&record, &format!(r#"{{"msg_id":"g3-{n}"}}"#))
+}
+
+fn numbers(messages: &[Received]) -> Vec<String> {
+    let event = |message: &Received| event::Event::parse(&message.body).unwrap();
+    messages
+        .iter()
+        .map(|message| event(message).msg_id().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn recorded_letters_wait_for_older_ones_that_a_shared_group_hides() {
+    let world = World::new().await;
+    let recorded = |n: &u32| [12, 24].contains(n);
+    let mut letters: Vec<_> = (0..25)
+        .filter(|n| !recorded(n))
+        .map(native_of_second)
+        .collect();
+    letters.extend([12, 24].map(|n| recorded_of_second(&world, n)));
+    world.send(letters).await;
+    let outcome = replay_all(&world, Selection::default()).await;
+    assert!(finished(25)(&outcome), "{outcome:?}");
+    let expected: Vec<_> = (0..25).map(|n| format!("g3-{n}")).collect();
+    assert_eq!(numbers(&drained(&world.source).await), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_counts_the_letters_that_wait_for_hidden_ones() {
+    let world = World::new().await;
+    let mut letters: Vec<_> = (0..20).map(native_of_second).collect();
+    letters.push(recorded_of_second(&world, 100));
+    world.send(letters).await;
+    let run = Run {
+        stop_after: Some(5),
+        ..Run::default()
+    };
+    let target = Target::source(world.source.clone());
+    let outcome = run.replay(&world.dead, Selection::default(), &target).await;
+    assert!(outcome.stopped);
+    // Ten of a receive: nine of the shared group, or ten and the recorded one in the next.
+    assert_eq!(outcome.done, 5);
+    assert_eq!(outcome.left() + outcome.done, outcome.selected);
+    assert!(outcome.left() >= 5, "{outcome:?}");
+    assert_eq!(world.counts().await.visible, 16);
 }
 
 #[tokio::test(start_paused = true)]
