@@ -161,7 +161,7 @@ impl Letter {
     }
 
     /// When the message was sent here, the time before an import included.
-    fn moved_at(&self) -> Timestamp {
+    pub(crate) fn moved_at(&self) -> Timestamp {
         match &self.fate {
             Fate::Backstop(Some(replay)) if replay.replays == 0 => replay.origin.sent_at,
             _ => self.message.sent_at,

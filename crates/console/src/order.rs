@@ -19,9 +19,19 @@ pub(crate) fn arrange(letters: Vec<Letter>) -> Vec<Letter> {
         let group = letter.group().map(str::to_owned);
         groups.entry(group).or_default().push(letter);
     }
-    let mut groups: Vec<_> = groups.into_values().map(arrange_group).collect();
+    let arranged = groups.into_iter().map(|(group, letters)| match group {
+        Some(_) => arrange_group(letters),
+        None => by_time(letters),
+    });
+    let mut groups: Vec<_> = arranged.collect();
     groups.sort_by_key(|letters| letters.first().map(sent_at));
     groups.into_iter().flatten().collect()
+}
+
+/// Letters of a standard queue: nothing but the time tells their order.
+fn by_time(mut letters: Vec<Letter>) -> Vec<Letter> {
+    letters.sort_by_cached_key(sent_at);
+    letters
 }
 
 fn arrange_group(letters: Vec<Letter>) -> Vec<Letter> {
@@ -31,8 +41,11 @@ fn arrange_group(letters: Vec<Letter>) -> Vec<Letter> {
     if !Breakage::OrderOfDeath.is_made() {
         known.sort_by(|a, b| by_number(origin_number(a), origin_number(b)));
     }
-    // In the internal queue they stand in the order in which they were moved there.
-    unknown.sort_by(|a, b| by_number(present_number(a), present_number(b)));
+    // They are in order as they were moved to the internal queue; one that was dropped and put back stands at its end.
+    unknown.sort_by(|a, b| {
+        let moved = a.moved_at().cmp(&b.moved_at());
+        moved.then_with(|| by_number(present_number(a), present_number(b)))
+    });
     merge(known.into(), unknown.into())
 }
 
@@ -92,7 +105,7 @@ fn sent_at(letter: &Letter) -> Timestamp {
         Fate::Recorded(record) => record.origin.sent_at,
         Fate::Backstop(Some(replay)) if replay.replays > 0 => replay.origin.sent_at,
         Fate::Backstop(_) | Fate::Unreadable(_) => {
-            time_in_body(letter).unwrap_or(letter.message.sent_at)
+            time_in_body(letter).unwrap_or(letter.moved_at())
         }
     }
 }
@@ -252,6 +265,38 @@ mod tests {
                 "a-30"
             ]
         );
+    }
+
+    #[test]
+    fn letters_without_a_group_go_by_time() {
+        let ungrouped = |seconds| {
+            let mut message = moved("a", seconds, seconds).message;
+            (message.group, message.sequence_number) = (None, None);
+            Letter::read(message)
+        };
+        let arranged = arrange([3, 1, 2].map(ungrouped).into());
+        assert_eq!(ids(&arranged), ["a-moved-1", "a-moved-2", "a-moved-3"]);
+    }
+
+    #[test]
+    fn a_letter_of_the_redrive_that_was_put_back_takes_its_first_place() {
+        let native = |present, seconds| {
+            let mut message = moved("a", present, 0).message;
+            message.body = "{}".into();
+            message.sent_at = DEAD.plus(std::time::Duration::from_secs(seconds));
+            Letter::read(message)
+        };
+        let first = native(1, 1);
+        // It was dropped, and imported when the others were there.
+        let mut put_back = native(4, 60).message;
+        let identity = delivery::Replay::new(0, crate::target::origin_of(&first));
+        let identity = Attribute::string(identity.to_json_within(10_000).unwrap());
+        put_back
+            .attributes
+            .insert(delivery::REPLAY.to_owned(), identity);
+        let letters = vec![native(2, 2), native(3, 3), Letter::read(put_back)];
+        let arranged = arrange(letters);
+        assert_eq!(ids(&arranged), ["a-moved-1", "a-moved-2", "a-moved-3"]);
     }
 
     #[test]
