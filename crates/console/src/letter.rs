@@ -168,13 +168,15 @@ impl Letter {
         }
     }
 
-    /// The place in the order of people: by time of death, then as they were sent.
-    pub(crate) fn order(&self) -> (Timestamp, String) {
+    /// The place in the order of people: by time of death, then as they were sent; numbers of more digits later.
+    pub(crate) fn order(&self) -> (Timestamp, usize, String) {
         let sequence_number = match &self.fate {
             Fate::Recorded(record) => record.origin.sequence_number.clone(),
             _ => self.message.sequence_number.clone(),
         };
-        (self.at(), sequence_number.unwrap_or_default())
+        let number = sequence_number.unwrap_or_default();
+        let number = number.trim_start_matches('0');
+        (self.at(), number.len(), number.to_owned())
     }
 
     /// The event's own id, if the body has one.

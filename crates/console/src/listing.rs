@@ -71,7 +71,7 @@ impl From<&Letter> for Row {
 #[derive(Debug, Default)]
 pub struct Listing {
     filter: Filter,
-    rows: Vec<((Timestamp, String), Row)>,
+    rows: Vec<((Timestamp, usize, String), Row)>,
     /// How many letters have an id, also of those that are not listed.
     copies: HashMap<String, u32>,
 }
@@ -175,6 +175,21 @@ mod tests {
 
     use super::*;
     use crate::sample::{DEAD, Sample, answer};
+
+    #[test]
+    fn of_events_that_died_together_the_smaller_sequence_number_is_first_whatever_its_length() {
+        let mut listing = Listing::default();
+        for number in ["10", "009", "8"] {
+            let mut message = Sample::default().letter().message;
+            message.attributes.clear();
+            message.deduplication_id = None;
+            message.message_id = number.to_owned();
+            message.sequence_number = Some(number.to_owned());
+            listing.add(&Letter::read(message));
+        }
+        let ids: Vec<_> = listing.into_rows().into_iter().map(|row| row.id).collect();
+        assert_eq!(ids, ["8", "009", "10"]);
+    }
 
     #[test]
     fn a_copy_of_an_event_is_a_line_of_its_own_and_says_how_many_there_are() {
