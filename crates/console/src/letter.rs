@@ -110,7 +110,8 @@ impl Letter {
             let next = attempts.get(at + 1);
             next.is_none_or(|next| next.life != attempt.life)
         });
-        last_of_life.map(|(_, attempt)| attempt.n).sum()
+        // Upstream systems can write such a record too: whatever it says is no reason to panic.
+        last_of_life.fold(0, |made, (_, attempt)| made.saturating_add(attempt.n))
     }
 
     /// How many lives it had before this one.

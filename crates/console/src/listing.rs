@@ -192,6 +192,25 @@ mod tests {
     }
 
     #[test]
+    fn attempts_that_nobody_can_have_made_are_counted_without_a_panic() {
+        let mut message = Sample {
+            outcomes: &[answer(500, ""), answer(500, "")],
+            ..Sample::default()
+        }
+        .letter()
+        .message;
+        let record = message.text_attribute(DEAD_LETTER).unwrap();
+        let mut record = delivery::DeadLetter::parse(record).unwrap();
+        for (life, attempt) in (0..).zip(&mut record.attempts) {
+            (attempt.life, attempt.n) = (life, u32::MAX);
+        }
+        let json = record.to_json_within(10_000).unwrap();
+        let attribute = queue::Attribute::string(json);
+        message.attributes.insert(DEAD_LETTER.to_owned(), attribute);
+        assert_eq!(Row::from(&Letter::read(message)).attempts, u32::MAX);
+    }
+
+    #[test]
     fn a_copy_of_an_event_is_a_line_of_its_own_and_says_how_many_there_are() {
         let failed = [answer(500, "")];
         let status = crate::StatusFilter::Class(5);

@@ -105,7 +105,7 @@ fn attempt_line(attempt: &Attempt, first: Timestamp, several_lives: bool) -> Vec
     let Attempt { life, n, .. } = attempt;
     vec![
         match several_lives {
-            true => format!("{n} of life {}", life + 1),
+            true => format!("{n} of life {}", life.saturating_add(1)),
             false => n.to_string(),
         },
         attempt.at.to_string(),
