@@ -216,6 +216,10 @@ fn time(at: Option<Timestamp>) -> String {
     )
 }
 
+/// The widest that a column becomes, for the longest message group and name of an event: an upstream system may have
+/// written a `msg_id` of a megabyte, and formatting panics from 65,536 on.
+const WIDEST: usize = 256;
+
 /// Lines of cells, each column as wide as its widest cell, two spaces between.
 pub(super) fn aligned(table: &[Vec<String>]) -> String {
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
@@ -226,7 +230,7 @@ pub(super) fn aligned(table: &[Vec<String>]) -> String {
             .max()
             .unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..columns).map(|c| width(c).min(WIDEST)).collect();
     let mut out = String::new();
     for line in table {
         let cells = line
@@ -326,6 +330,14 @@ ID                                    DEAD AT               REASON       LAST  A
         let msg_id = Some("e\n1\u{1b}[2J\u{202e}".to_owned());
         let listed = of_letters(&[Row { msg_id, ..row() }], None);
         assert!(listed.contains("e 1\\u{1b}[2J\\u{202e}\n"), "{listed}");
+    }
+
+    #[test]
+    fn a_cell_of_any_length_breaks_no_table() {
+        let msg_id = Some("x".repeat(900_000));
+        let listed = of_letters(&[Row { msg_id, ..row() }, row()], None);
+        assert_eq!(listed.lines().count(), 3);
+        assert!(listed.len() < 901_000, "{}", listed.len());
     }
 
     #[test]
