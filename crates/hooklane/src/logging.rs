@@ -16,6 +16,9 @@ use crate::exit::Usage;
 const QUIET: &str =
     "aws=error,hyper=warn,h2=warn,reqwest=warn,rustls=warn,tower=warn,axum=warn,mio=warn";
 
+/// Who changed what is logged whatever the level, unless somebody names it.
+const AUDIT: &str = "audit=info";
+
 /// Starts logging at the level of `HOOKLANE_LOG`, else at `level`, or `debug` with `--verbose`.
 ///
 /// # Errors
@@ -89,7 +92,7 @@ fn filter(level: &str) -> Result<EnvFilter, Usage> {
     if let Some(part) = parts.filter(|part| !part.is_empty()).find(no_level) {
         return Err(refused(&format_args!("{part:?} is no level")));
     }
-    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|error| refused(&error))
+    EnvFilter::try_new(format!("{QUIET},{AUDIT},{level}")).map_err(|error| refused(&error))
 }
 
 #[cfg(test)]
@@ -102,6 +105,24 @@ mod tests {
         assert!(shown("debug").contains("aws=error"));
         assert!(shown("info,aws=debug").contains("aws=debug"));
         assert!(!shown("info,aws=debug").contains("aws=error"));
+    }
+
+    #[test]
+    fn the_audit_log_is_written_at_any_level() {
+        for level in ["warn", "off", "error,consumer=debug"] {
+            assert!(
+                filter(level)
+                    .expect(level)
+                    .to_string()
+                    .contains("audit=info")
+            );
+        }
+        assert!(
+            !filter("warn,audit=off")
+                .expect("a filter")
+                .to_string()
+                .contains("audit=info")
+        );
     }
 
     #[test]
