@@ -5,6 +5,7 @@
 mod configuration;
 mod console;
 mod dlq;
+mod dlq_changes;
 mod dlq_files;
 mod listen;
 mod local_sqs;

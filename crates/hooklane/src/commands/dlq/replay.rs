@@ -70,13 +70,14 @@ async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Que
         Some(url) => url.to_owned(),
         None => config::queue_url(configuration)?,
     };
-    if to_url == dead_url {
-        return Err(Usage("--to names the internal queue itself".to_owned()).into());
-    }
     let sqs = Sqs::from_env().await;
     let dead = Queue::open(&sqs, &dead_url).await?;
     let queue = Queue::open(&sqs, &to_url).await?;
     let target = match to {
+    if is_one(&dead, &queue) {
+        let named = if to.is_some() { "--to" } else { "queue.url" };
+        return Err(Usage(format!("{named} names the internal queue itself")).into());
+    }
         Some(_) => Target::named(queue),
         None => Target::source(queue),
     };
@@ -84,6 +85,12 @@ async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Que
 }
 
 fn tell(preview: &Preview) {
+/// A queue has several addresses, and one ARN.
+fn is_one(one: &Queue, other: &Queue) -> bool {
+    let [arn, other_arn] = [one, other].map(|queue| &queue.attributes().arn);
+    one.url() == other.url() || (!arn.is_empty() && arn == other_arn)
+}
+
     let sentences = preview.notes.iter().chain(&preview.warnings);
     sentences.for_each(|sentence| output::complain(sentence));
 }

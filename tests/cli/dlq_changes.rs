@@ -1,0 +1,32 @@
+//! `dlq replay` and `dlq drop`: what they refuse, ask and answer.
+
+use std::process::Stdio;
+
+use crate::dlq::{World, two_setups};
+use crate::support::{Service, assert_told};
+
+/// The value of a key of the world's configuration.
+fn configured(world: &World, key: &str) -> String {
+    let configuration =
+        std::fs::read_to_string(world.home.path("hooklane.toml")).expect("a configuration");
+    let line = format!("{key} = \"");
+    let value = configuration
+        .lines()
+        .find_map(|l| l.strip_prefix(&line)?.strip_suffix('"'));
+    value.expect("configured").to_owned()
+}
+
+#[test]
+fn letters_are_not_replayed_into_the_internal_queue_whatever_it_is_called() {
+    let world = World::holding(two_setups());
+    let internal = configured(&world, "dead_letter_url");
+    let other_name = internal.replace("127.0.0.1", "localhost");
+    assert_ne!(internal, other_name);
+    for to in [internal, other_name] {
+        let ended = world
+            .home
+            .run(&["dlq", "replay", "--all", "--yes", "--to", &to]);
+        assert_told(&ended, 2, &["--to names the internal queue itself"]);
+    }
+    assert_eq!(world.counts().visible, 12);
+}
