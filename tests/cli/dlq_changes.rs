@@ -30,3 +30,19 @@ fn letters_are_not_replayed_into_the_internal_queue_whatever_it_is_called() {
     }
     assert_eq!(world.counts().visible, 12);
 }
+
+#[test]
+fn a_replay_that_failed_exits_with_1_though_nobody_reads_what_it_prints() {
+    // They come from another queue than this one.
+    let world = World::holding(two_setups());
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let child = world
+        .home
+        .command(&["dlq", "replay", "--all", "--yes"])
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .spawn();
+    let ended = Service::of(child.expect("started")).wait();
+    assert_told(&ended, 1, &["name it with --to"]);
+}

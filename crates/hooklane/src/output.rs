@@ -46,6 +46,18 @@ pub(crate) fn result(
     }
 }
 
+/// Prints the result of a change. That nobody reads it any more does not make it another.
+pub(crate) fn outcome(
+    as_json: bool,
+    document: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    match result(as_json, document, text) {
+        Err(error) if error.is::<StdoutClosed>() => Ok(()),
+        printed => printed,
+    }
+}
+
 /// How many columns the terminal has that standard output is; none if it is no terminal.
 pub(crate) fn width() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(io::stdout())?;

@@ -67,11 +67,12 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     let audit = hand::audit(Some(arguments.why));
     let outcome = drop_letters(taken, file, &audit, &stop, |progress| meter.show(progress)).await;
     meter.finish();
-    output::result(json, &Dropped::of(&outcome, &path), || {
+    let mend = "the file has them too: drop them again";
+    let exit = hand::conclude(&outcome, "dropped", mend);
+    output::outcome(json, &Dropped::of(&outcome, &path), || {
         told(&outcome, &path)
     })?;
-    let mend = "the file has them too: drop them again";
-    Ok(hand::conclude(&outcome, "dropped", mend))
+    Ok(exit)
 }
 
 fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> {

@@ -203,7 +203,7 @@ fn listed(lines: &[u64]) -> String {
 }
 
 fn print(imported: &Imported, json: bool) -> anyhow::Result<Exit> {
-    output::result(json, &Printed::of(imported), || summary(imported))?;
+    output::outcome(json, &Printed::of(imported), || summary(imported))?;
     match (imported.rejected.total, imported.unsent_from) {
         (0, None) => Ok(Exit::Done),
         _ => Ok(Exit::Failed),

@@ -45,7 +45,12 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
     let progress = |progress| meter.show(progress);
     let outcome = replay(taken, &target, arguments.rate, &audit, &stop, progress).await;
     meter.finish();
-    output::result(
+    let exit = hand::conclude(
+        &outcome,
+        "replayed",
+        "repeat this within five minutes, and none is sent twice",
+    );
+    output::outcome(
         arguments.output.json,
         &Replayed::of(&outcome),
         || match outcome.selected {
@@ -56,11 +61,7 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
             }
         },
     )?;
-    Ok(hand::conclude(
-        &outcome,
-        "replayed",
-        "repeat this within five minutes, and none is sent twice",
-    ))
+    Ok(exit)
 }
 
 /// The internal queue and where its letters go.
