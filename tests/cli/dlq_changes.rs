@@ -46,3 +46,47 @@ fn a_replay_that_failed_exits_with_1_though_nobody_reads_what_it_prints() {
     let ended = Service::of(child.expect("started")).wait();
     assert_told(&ended, 1, &["name it with --to"]);
 }
+
+#[test]
+fn a_drop_whose_reason_looks_like_a_filter_is_refused() {
+    let world = World::holding(two_setups());
+    let arguments = [
+        "dlq",
+        "drop",
+        "--group",
+        "EventSetup_7",
+        "--reason",
+        "exhausted",
+        "--yes",
+    ];
+    let ended = world.home.run(&arguments);
+    assert_told(&ended, 2, &["--died-of exhausted"]);
+    assert_eq!(world.counts().visible, 12);
+}
+
+#[test]
+fn a_drop_into_a_directory_that_is_not_there_is_refused_before_anything_is_held() {
+    let world = World::holding(two_setups());
+    let drop = [
+        "dlq", "drop", "--status", "5xx", "--reason", "test", "--file",
+    ];
+    let ended = world.home.run(&[&drop[..], &["no/such.jsonl"]].concat());
+    assert_told(
+        &ended,
+        2,
+        &["no/such.jsonl cannot be made: its directory is not there"],
+    );
+    assert!(!ended.stderr.contains("--yes"), "{ended:?}");
+}
+
+#[test]
+fn a_limit_of_nothing_is_a_slip() {
+    let world = World::holding(two_setups());
+    for command in ["replay", "drop"] {
+        let limited = [
+            "dlq", command, "--group", "g", "--limit", "0", "--reason", "test",
+        ];
+        let ended = world.home.run(&limited);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Which dead letters a command is about: ids, or criteria.
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use console::{Filter, FilterError, Selection};
 use event::Timestamp;
 
@@ -109,7 +110,7 @@ pub(crate) struct Chosen {
     filters: Filters,
 
     /// At most the first N, oldest events first
-    #[arg(long, value_name = "N", help_heading = WHICH)]
+    #[arg(long, value_name = "N", help_heading = WHICH, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: Option<usize>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use console::{Failure, LetterFile, Outcome, Row, Taken, drop_letters};
+use console::{Failure, Filter, LetterFile, Outcome, Row, Taken, drop_letters};
 use queue::Clock;
 use serde::Serialize;
 
@@ -18,6 +18,13 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     if arguments.why.trim().is_empty() {
         return Err(Usage("--reason: is empty: say why, for the audit log".to_owned()).into());
     }
+    if Filter::default().set("reason", &arguments.why, now).is_ok() {
+        let why = &arguments.why;
+        return Err(Usage(format!(
+            "--reason: says why they are dropped, for the audit log; --died-of {why} chooses those that died of it"
+        ))
+        .into());
+    }
     let selection = arguments
         .chosen
         .read(arguments.died_of.as_deref(), None, now)?;
@@ -30,6 +37,11 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
             path.display()
         ))
         .into());
+    }
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
+    if directory.is_some_and(|directory| !directory.is_dir()) {
+        let why = "its directory is not there";
+        return Err(Usage(format!("{} cannot be made: {why}", path.display())).into());
     }
     let json = arguments.output.json;
     let queue = open(context).await?;
