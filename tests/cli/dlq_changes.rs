@@ -1,6 +1,9 @@
 //! `dlq replay` and `dlq drop`: what they refuse, ask and answer.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
+
+use queue::Outgoing;
 
 use crate::dlq::{World, two_setups};
 use crate::support::{Service, assert_told};
@@ -77,6 +80,40 @@ fn a_drop_into_a_directory_that_is_not_there_is_refused_before_anything_is_held(
         &["no/such.jsonl cannot be made: its directory is not there"],
     );
     assert!(!ended.stderr.contains("--yes"), "{ended:?}");
+}
+
+/// What the native redrive leaves: SQS shows ten of them.
+fn fifteen_of_a_shared_group() -> Vec<Outgoing> {
+    let letter = |n| Outgoing {
+        body: "{}".to_owned(),
+        group: Some("EventSetup_3".to_owned()),
+        deduplication_id: Some(format!("n-{n}")),
+        attributes: BTreeMap::new(),
+    };
+    (0..15).map(letter).collect()
+}
+
+#[test]
+fn nobody_is_asked_about_nothing() {
+    let world = World::holding(fifteen_of_a_shared_group());
+    let none = world.home.run(&["dlq", "replay", "--group", "none-such"]);
+    assert_told(&none, 0, &["incomplete: 5 messages hidden"]);
+    assert_eq!(none.stdout, "no dead letters to replay\n");
+    let drop = ["dlq", "drop", "--group", "none-such", "--reason", "test"];
+    let none = world.home.run(&drop);
+    assert_told(&none, 0, &["incomplete: 5 messages hidden"]);
+    assert_eq!(none.stdout, "no dead letters to drop\n");
+}
+
+#[test]
+fn a_question_says_that_more_goes_than_can_be_seen() {
+    let world = World::holding(fifteen_of_a_shared_group());
+    let drop = ["dlq", "drop", "--reason", "test", "--group", "EventSetup_3"];
+    for command in [&["dlq", "replay", "--all"][..], &drop] {
+        let asked = world.home.run(command);
+        let told = "10 dead letters, and what their groups hide behind them,";
+        assert_told(&asked, 1, &[told]);
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     }
     if !arguments.yes {
         meter.finish();
-        let letters = hand::letters(selected);
+        let letters = hand::in_hand(&taken);
         let question = format!("drop {letters}, keeping them in {}?", path.display());
         if !hand::agreed(&mut taken, &question, &stop).await? {
             return hand::leave(taken).await;
@@ -95,7 +95,10 @@ fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> 
     };
     output::result(json, &plan, || {
         let rows: Vec<_> = taken.letters().iter().map(Row::from).collect();
-        format!("would be dropped:\n{}", table::counted(&rows))
+        match dry_run {
+            true => format!("would be dropped:\n{}", table::counted(&rows)),
+            false => "no dead letters to drop".to_owned(),
+        }
     })?;
     Ok(Exit::Done)
 }

@@ -98,6 +98,15 @@ pub(super) fn letters(count: usize) -> String {
     }
 }
 
+/// What a person is asked about: behind the letters that a shared group shows there can be more.
+pub(super) fn in_hand(taken: &Taken) -> String {
+    let told = letters(taken.letters().len());
+    match taken.letters().iter().any(|l| l.shared_group().is_some()) {
+        true => format!("{told}, and what their groups hide behind them,"),
+        false => told,
+    }
+}
+
 /// Gives everything back after a no.
 pub(super) async fn leave(taken: Taken) -> anyhow::Result<Exit> {
     complain_of_kept(taken.give_back().await);

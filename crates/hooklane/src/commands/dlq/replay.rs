@@ -33,9 +33,9 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
         return printed;
     }
     tell(&preview);
-    if !preview.warnings.is_empty() && !arguments.yes {
+    if !preview.warnings.is_empty() && preview.letters > 0 && !arguments.yes {
         meter.finish();
-        let question = format!("replay {} nevertheless?", hand::letters(preview.letters));
+        let question = format!("replay {} nevertheless?", hand::in_hand(&taken));
         if !hand::agreed(&mut taken, &question, &stop).await? {
             return hand::leave(taken).await;
         }
@@ -74,24 +74,24 @@ async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Que
     let sqs = Sqs::from_env().await;
     let dead = Queue::open(&sqs, &dead_url).await?;
     let queue = Queue::open(&sqs, &to_url).await?;
-    let target = match to {
     if is_one(&dead, &queue) {
         let named = if to.is_some() { "--to" } else { "queue.url" };
         return Err(Usage(format!("{named} names the internal queue itself")).into());
     }
+    let target = match to {
         Some(_) => Target::named(queue),
         None => Target::source(queue),
     };
     Ok((dead, target))
 }
 
-fn tell(preview: &Preview) {
 /// A queue has several addresses, and one ARN.
 fn is_one(one: &Queue, other: &Queue) -> bool {
     let [arn, other_arn] = [one, other].map(|queue| &queue.attributes().arn);
     one.url() == other.url() || (!arn.is_empty() && arn == other_arn)
 }
 
+fn tell(preview: &Preview) {
     let sentences = preview.notes.iter().chain(&preview.warnings);
     sentences.for_each(|sentence| output::complain(sentence));
 }
