@@ -1,13 +1,14 @@
-# The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too.
+# The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too, and
+# Chromium, which they install as root on Debian.
 
-.PHONY: demo test sim e2e e2e-ministack mutants emulator chaos lint format docs check conformance bench
+.PHONY: demo test sim e2e e2e-ministack mutants emulator browser chaos lint format docs check conformance bench
 
 # The main job on this machine, in one process: see README.md.
 demo:
 	cargo run --package hooklane -- demo $(ARGS)
 
 # All tests. The simulation is built apart, since it asks for the mistakes that nothing else may be able to make.
-test: emulator
+test: emulator browser
 	cargo test --workspace --exclude simulation --quiet
 	cargo test --package simulation --quiet
 
@@ -33,6 +34,10 @@ mutants:
 # Installs the emulator of AWS that some tests run, in target/tools, if it is not there.
 emulator:
 	scripts/ministack install
+
+# Installs the browser that the tests of the page run, with apt-get, if it is not there.
+browser:
+	scripts/chromium
 
 # Crashes for real, in under five minutes; CHAOS_SEED=n repeats a plan. A short run of it is part of the tests.
 chaos:
