@@ -68,3 +68,14 @@ fn a_bar_leads_to_its_letters() {
     desk.browser.wait_for_url("/letters?status=401");
     assert_eq!(desk.browser.count("#letters tbody tr"), 1);
 }
+
+#[test]
+fn an_empty_internal_queue_is_good_news() {
+    let desk = Desk::with(&[]);
+    desk.scan();
+    desk.browser
+        .wait_for_text("Everything that was sent has been delivered or is still on its way.");
+    desk.open("/letters");
+    desk.browser
+        .wait_for("#no-match", "There are no dead letters.");
+}

@@ -104,7 +104,10 @@ fn found(snapshot: &Snapshot, query: &Query, session: &Session, now: Timestamp) 
     }
     if letters.is_empty() {
         return html! {
-            p #no-match .empty { "No dead letter of the snapshot matches." }
+            p #no-match .empty {
+                @if snapshot.letters.is_empty() { "There are no dead letters." }
+                @else { "No dead letter of the snapshot matches." }
+            }
         };
     }
     let pages = letters.len().div_ceil(PER_PAGE);
