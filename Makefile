@@ -1,7 +1,7 @@
 # The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too, and
 # Chromium, which they install as root on Debian.
 
-.PHONY: demo test sim e2e e2e-ministack mutants emulator browser chaos lint format docs check conformance bench
+.PHONY: demo test sim e2e e2e-ministack mutants emulator browser screenshots chaos lint format docs check conformance bench
 
 # The main job on this machine, in one process: see README.md.
 demo:
@@ -38,6 +38,10 @@ emulator:
 # Installs the browser that the tests of the page run, with apt-get, if it is not there.
 browser:
 	scripts/chromium
+
+# The pictures of the page: those of the README into docs/, and every page in many states into target/screenshots/.
+screenshots: browser
+	cargo test --package hooklane --test screenshots
 
 # Crashes for real, in under five minutes; CHAOS_SEED=n repeats a plan. A short run of it is part of the tests.
 chaos:
