@@ -29,9 +29,9 @@ impl Meter {
         if let Ok(style) = ProgressStyle::with_template(MOVING) {
             self.bar.set_style(style);
         }
-        self.bar.set_position(0);
+        // It was ended, and is drawn no more, if a question was asked meanwhile.
+        self.bar.reset();
         self.bar.set_message(verb);
-        self.bar.reset_eta();
     }
 
     pub(super) fn show(&self, progress: Progress) {
