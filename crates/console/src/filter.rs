@@ -78,6 +78,9 @@ pub struct Selection {
     /// Ids, each the event's first MessageId or the present one; at most [`MAX_IDS`]. If there are any, the
     /// filter is not looked at. A set, so that many ids are looked up in a large queue at no cost.
     pub ids: BTreeSet<String>,
+    /// Whether the ids are present ones alone. One letter's present id can be another's first: when the native
+    /// redrive moved an event of which the worker had written a record before.
+    pub present_ids: bool,
     /// Which letters, if there are no ids.
     pub filter: Filter,
     /// Only the first so many, in the order of a replay, and what else there is of their events.
@@ -216,7 +219,8 @@ impl Selection {
         if self.ids.is_empty() {
             return self.filter.matches(letter);
         }
-        self.ids.contains(letter.id()) || self.ids.contains(&letter.message.message_id)
+        self.ids.contains(&letter.message.message_id)
+            || (!self.present_ids && self.ids.contains(letter.id()))
     }
 }
 

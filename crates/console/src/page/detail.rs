@@ -13,6 +13,7 @@ use maud::{Markup, html};
 use super::form::Fields;
 use super::layout::{self, Page, Tab, form_token, grouped, moment, strange};
 use super::session::Session;
+use super::snapshot::Snapshot;
 use super::text::{cut, json, plain, visible};
 use super::{Console, curl, list, snapshot, timeline};
 use crate::{Fate, Letter, pretty};
@@ -46,11 +47,16 @@ pub(super) async fn show(
                 (snapshot::bar(&console, &session, request.uri().path()).await)
             },
         ),
-        [letter] => (
+        _ => (
             StatusCode::OK,
-            page(&console, &session, letter, fields.get("url")),
+            match snapshot.as_ref().and_then(|snapshot| one_of(snapshot, &id)) {
+                Some(letter) => html! {
+                    (others(&found, letter))
+                    (page(&console, &session, letter, fields.get("url")))
+                },
+                None => copies(&found, console.clock.now()),
+            },
         ),
-        _ => (StatusCode::OK, copies(&found, console.clock.now())),
     };
     Page {
         session: Some(&session),
@@ -60,6 +66,26 @@ pub(super) async fn show(
         content,
     }
     .respond(status)
+}
+
+/// The letter that an id means: the one that has it now, else the only one that had it first.
+fn one_of<'a>(snapshot: &'a Snapshot, id: &str) -> Option<&'a Arc<Letter>> {
+    let mut found = snapshot.find(id);
+    let only = found.next().filter(|_| found.len() == 0);
+    snapshot.present(id).or(only)
+}
+
+/// The letters that had the present id of this one first.
+fn others(found: &[&Arc<Letter>], letter: &Arc<Letter>) -> Markup {
+    let others = found.iter().filter(|other| !Arc::ptr_eq(other, letter));
+    html! {
+        @for other in others {
+            p.note {
+                "Another dead letter is of this event too: "
+                a href=(list::present_address(other)) { code { (other.message.message_id) } }
+            }
+        }
+    }
 }
 
 /// Two faults at once can leave an event in the internal queue twice.
@@ -262,7 +288,7 @@ fn download(console: &Console, id: &str, bytes: impl FnOnce(&Letter) -> Vec<u8>)
     let snapshot = console.snapshot();
     let letter = snapshot
         .as_ref()
-        .and_then(|snapshot| snapshot.find(id).next());
+        .and_then(|snapshot| snapshot.present(id).or_else(|| snapshot.find(id).next()));
     let Some(letter) = letter else {
         return (StatusCode::NOT_FOUND, "not in the snapshot\n").into_response();
     };

@@ -251,6 +251,7 @@ impl Console {
     async fn gather(&self, job: &Job) -> Result<Taken, Nothing> {
         let selection = Selection {
             ids: job.plan.letters.clone(),
+            present_ids: true,
             ..Selection::default()
         };
         let seen = |seen| job.set(State::Gathering(seen));

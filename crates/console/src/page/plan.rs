@@ -121,10 +121,7 @@ pub(super) fn chosen(
         if ids.is_empty() {
             return Err("Choose the letters first, with the boxes in front of them.".to_owned());
         }
-        let found: Vec<_> = ids
-            .iter()
-            .filter_map(|id| snapshot.find(id).next())
-            .collect();
+        let found: Vec<_> = ids.iter().filter_map(|id| snapshot.present(id)).collect();
         if found.len() < ids.len() {
             let gone = counted(ids.len() - found.len(), "letter is", "letters are");
             return Err(format!(

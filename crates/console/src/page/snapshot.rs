@@ -69,6 +69,11 @@ impl Snapshot {
         places.iter().map(|place| &self.letters[*place])
     }
 
+    /// The letter that has this MessageId now; no other has.
+    pub(super) fn present(&self, id: &str) -> Option<&Arc<Letter>> {
+        self.find(id).find(|letter| letter.message.message_id == id)
+    }
+
     /// The letter that has been here longest, of those that say since when.
     pub(super) fn oldest(&self) -> Option<(&Letter, Timestamp)> {
         let mut letters = self.letters.iter();

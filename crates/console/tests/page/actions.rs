@@ -7,9 +7,9 @@ use queue::{Queue, ReceiveOptions};
 use store::Ledger;
 use tokio_util::sync::CancellationToken;
 
-use crate::of_group;
 use crate::visitor::{Site, Visitor};
-use crate::world::World;
+use crate::world::{World, letter, native};
+use crate::{of_group, own_record};
 
 const ALL: [(&str, &str); 1] = [("scope", "all")];
 
@@ -374,4 +374,74 @@ async fn a_file_that_cannot_be_made_drops_nothing() {
     let result = ada.carry_out("/drop", &ALL, &[("why", "x")]).await;
     result.says("Nothing was changed.").says("cannot be made");
     assert_eq!(world.counts().await.visible, 3);
+}
+
+/// A letter of the native redrive, and the record that the worker wrote of the same event before: its first id is
+/// the present one of the other.
+async fn twins() -> (World, Site, Visitor, String) {
+    let world = World::new().await;
+    world.send(vec![native("EventSetup_7", 1)]).await;
+    let stop = CancellationToken::new();
+    let taken = take(&world.dead, Selection::default(), &stop, |_| ())
+        .await
+        .unwrap();
+    let id = taken.letters()[0].message.message_id.clone();
+    taken.give_back().await;
+    let mut record = own_record(&world, 1);
+    record.origin.message_id.clone_from(&id);
+    world
+        .send(vec![letter(&record, r#"{"msg_id":"e-1"}"#)])
+        .await;
+    let site = Site::open(&world);
+    let mut ada = site.visitor();
+    ada.scan().await;
+    (world, site, ada, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_letter_that_was_ticked_is_the_one_that_goes() {
+    let (world, site, mut ada, native) = twins().await;
+    let chosen = [("scope", "chosen"), ("id", native.as_str())];
+    let result = ada.carry_out("/drop", &chosen, &[("why", "x")]).await;
+    result.says("1 of 1 dead letter dropped");
+    let path = result.between("<code id=\"file\"><bdi>", "</bdi>");
+    assert!(path.starts_with(site.directory.path().to_str().unwrap()));
+    let dropped = std::fs::read_to_string(path).unwrap();
+    assert!(
+        dropped.contains("n-1") && !dropped.contains("e-1"),
+        "{dropped}"
+    );
+    assert_eq!(world.counts().await.total(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_letters_that_were_ticked_are_two() {
+    let (world, _site, mut ada, _) = twins().await;
+    let list = ada.get("/letters").await;
+    let boxes: Vec<_> = list
+        .body
+        .split("name=\"id\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    let chosen: Vec<_> = boxes.iter().map(|id| ("id", id.as_str())).collect();
+    assert_eq!(chosen.len(), 2);
+    let result = ada.carry_out("/drop", &chosen, &[("why", "x")]).await;
+    result.says("2 of 2 dead letters dropped");
+    assert_eq!(world.counts().await.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_letter_of_the_list_has_a_page_of_its_own() {
+    let (_world, _site, mut ada, _) = twins().await;
+    let list = ada.get("/letters").await;
+    let links = list.body.split("<a class=\"id\" href=\"").skip(1);
+    let mut bodies = Vec::new();
+    for link in links {
+        let address = link.split('"').next().unwrap();
+        ada.get(address).await.is(200).says("id=\"curl\"");
+        bodies.push(ada.get(&format!("{address}/body")).await.body);
+    }
+    bodies.sort();
+    assert_eq!(bodies, [r#"{"msg_id":"e-1"}"#, r#"{"msg_id":"n-1"}"#]);
 }
