@@ -6,14 +6,17 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
-use queue::{Counts, Queue, QueueError};
+use queue::{Counts, Queue};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{Console, layout};
 
 /// How long an answer of SQS is shown before it is asked again.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// How long a page waits for SQS: it must come, and say so, while SQS does not answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Between two refreshes of an open page, in seconds.
 pub(super) const REFRESH_S: u64 = 10;
@@ -38,10 +41,11 @@ impl Console {
         {
             return counts.clone();
         }
-        let told = |counts: Result<Counts, QueueError>| counts.map_err(|error| error.to_string());
+        let (source, dead_letters) =
+            tokio::join!(ask(&self.queues.source), ask(&self.queues.dead_letters));
         let counts = BothCounts {
-            source: told(self.queues.source.counts().await),
-            dead_letters: told(self.queues.dead_letters.counts().await),
+            source,
+            dead_letters,
         };
         *cache = Some((Instant::now(), counts.clone()));
         counts
@@ -50,6 +54,13 @@ impl Console {
     /// Has SQS asked again: we changed what it counts.
     pub(super) async fn forget_counts(&self) {
         *self.counts.0.lock().await = None;
+    }
+}
+
+async fn ask(queue: &Queue) -> Result<Counts, String> {
+    match timeout(PATIENCE, queue.counts()).await {
+        Ok(counts) => counts.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer of SQS within {} s", PATIENCE.as_secs())),
     }
 }
 

@@ -237,7 +237,12 @@ pub(super) async fn bar_with(
     next: &str,
     more: impl Fn(&Snapshot) -> Markup,
 ) -> Markup {
-    let counts = console.counts().await.dead_letters.ok();
+    // A snapshot is shown without waiting for SQS.
+    let is_counted = console.is_scanning() || console.snapshot().is_none();
+    let counts = match is_counted {
+        true => console.counts().await.dead_letters.ok(),
+        false => None,
+    };
     let of = counts.map_or(0, |counts| counts.total());
     let desk = console.desk();
     if let Some(scanning) = &desk.scanning {

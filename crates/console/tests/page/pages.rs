@@ -158,6 +158,24 @@ async fn a_queue_that_cannot_be_reached_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_that_does_not_answer_keeps_no_page_waiting() {
+    let mut world = World::new().await;
+    world.send_dead_events(1).await;
+    let answering = world.dead.clone();
+    world.dead = world.silent("GetQueueAttributes").await;
+    world.source = world.dead.clone();
+    let site = Site::open(&world);
+    let mut ada = site.visitor();
+    for path in ["/", "/counts"] {
+        let began = tokio::time::Instant::now();
+        let page = ada.get(path).await;
+        page.is(200).says("Cannot be counted: ").says("no answer");
+        assert!(began.elapsed() <= Duration::from_secs(5), "{path}");
+    }
+    assert_eq!(answering.counts().await.unwrap().visible, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_counts_are_asked_for_once_in_five_seconds_however_many_look() {
     let world = World::new().await;
     let site = Site::open(&world);
@@ -352,4 +370,23 @@ async fn letters_of_the_native_redrive_are_shown_and_the_hidden_ones_told() {
         .is(200)
         .says("Replay 10 dead letters?")
         .says("incomplete: 5 messages hidden");
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_no_worker_writes_break_no_page() {
+    let world = World::new().await;
+    let mut record = own_record(&world, 1);
+    for (at, attempt) in record.attempts.iter_mut().enumerate() {
+        (attempt.life, attempt.n) = (at as u32, u32::MAX);
+        attempt.duration_ms = u64::MAX;
+    }
+    record.replays = u32::MAX;
+    world.send(vec![letter(&record, "{}")]).await;
+    let site = Site::open(&world);
+    let mut ada = site.visitor();
+    ada.scan().await;
+    ada.get("/").await.is(200);
+    ada.get("/letters").await.is(200).says("origin-1");
+    ada.get("/letters/origin-1").await.is(200);
+    ada.get("/letters?since=99999999999999999d").await.is(422);
 }

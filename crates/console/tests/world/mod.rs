@@ -66,11 +66,26 @@ impl World {
         self.broken_way_to(queue, broken).await
     }
 
+    /// The internal queue through a connection on which calls of `action` are not answered, after the first.
+    pub(crate) async fn silent(&self, action: &'static str) -> Queue {
+        let broken = Broken {
+            action,
+            calls: 1..u32::MAX,
+            answers_only: false,
+        };
+        self.way_to(&self.dead, broken, true).await
+    }
+
     /// The queue through a connection of which these calls break.
     pub(crate) async fn broken_way_to(&self, queue: &Queue, broken: Broken) -> Queue {
+        self.way_to(queue, broken, false).await
+    }
+
+    async fn way_to(&self, queue: &Queue, broken: Broken, silent: bool) -> Queue {
         let breaking = Breaking {
             inner: self.local.http_client(),
             broken,
+            silent,
             calls: Arc::default(),
         };
         let sqs = Sqs::in_process(SharedHttpClient::new(breaking));
@@ -169,6 +184,8 @@ pub(crate) struct Broken {
 struct Breaking {
     inner: SharedHttpClient,
     broken: Broken,
+    /// Whether broken calls wait for ever.
+    silent: bool,
     calls: Arc<AtomicU32>,
 }
 
@@ -194,13 +211,21 @@ struct BreakingConnector {
 impl HttpConnector for BreakingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let Breaking { broken, calls, .. } = &self.breaking;
+        let Breaking {
+            broken,
+            silent,
+            calls,
+            ..
+        } = &self.breaking;
         if !target.ends_with(broken.action)
             || !broken
                 .calls
                 .contains(&calls.fetch_add(1, Ordering::Relaxed))
         {
             return self.inner.call(request);
+        }
+        if *silent {
+            return HttpConnectorFuture::new(std::future::pending());
         }
         let answer = broken.answers_only.then(|| self.inner.call(request));
         HttpConnectorFuture::new(async {
