@@ -1,12 +1,23 @@
 //! Which requests are listened to at all: those that name us, and changes that our own pages ask for.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
 
 /// Says whether the `Host` of a request is this machine, by a name that no DNS server can point here.
 pub(super) fn names_loopback(headers: &HeaderMap) -> bool {
-    let host = text(headers, HOST.as_str()).map(without_port);
-    matches!(host, Some("localhost" | "127.0.0.1" | "[::1]"))
+    let Some(host) = text(headers, HOST.as_str()).map(without_port) else {
+        return false;
+    };
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address: Option<IpAddr> = match bare {
+        Some(six) => six.parse::<Ipv6Addr>().ok().map(IpAddr::from),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::from),
+    };
+    host == "localhost" || address.is_some_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Says whether a proxy passed the request on.

@@ -125,7 +125,7 @@ async fn harden(State(console): State<Arc<Console>>, request: Request, next: Nex
             StatusCode::MISDIRECTED_REQUEST,
             None,
             "This name is not ours",
-            "The page listens on this machine only: open it as http://127.0.0.1 or http://localhost, with its port.",
+            "The page listens on this machine only: open it at the address that it printed, or as http://localhost with its port.",
         ),
     };
     response.headers_mut().extend(HEADERS);

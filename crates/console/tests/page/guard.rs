@@ -295,3 +295,15 @@ async fn every_answer_forbids_what_is_not_ours() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_loopback_address_is_a_name_of_this_machine() {
+    let world = World::new().await;
+    let site = Site::open(&world);
+    for host in ["127.0.0.2:9465", "127.1.2.3", "[::ffff:127.0.0.1]:9465"] {
+        site.visitor().sending("host", host).get("/").await.is(200);
+    }
+    for host in ["10.0.0.5:9465", "0.0.0.0:9465", "[::2]:9465"] {
+        site.visitor().sending("host", host).get("/").await.is(421);
+    }
+}
