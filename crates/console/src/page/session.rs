@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -14,7 +15,8 @@ use uuid::Uuid;
 /// The cookie that holds the id of a session.
 pub(super) const COOKIE_NAME: &str = "hooklane_session";
 
-/// The most sessions at the same time; the oldest makes room.
+/// The most sessions at the same time. The oldest to which nobody came back makes room, else the oldest: callers
+/// that keep no cookie get a new one each time, and would push out people.
 const MOST: usize = 64;
 
 /// How long a session lasts.
@@ -30,6 +32,8 @@ pub(super) struct Session {
     /// Whether somebody signed in, rather than being let in.
     pub(super) signed_in: bool,
     ends: Instant,
+    /// Whether somebody came back with its cookie.
+    is_kept: AtomicBool,
 }
 
 impl fmt::Debug for Session {
@@ -79,7 +83,9 @@ impl Sessions {
     pub(super) fn open(&mut self, name: &str, signed_in: bool, now: Instant) -> Arc<Session> {
         self.open.retain(|session| session.ends > now);
         while self.open.len() >= MOST {
-            self.open.pop_front();
+            let kept = |session: &Arc<Session>| session.is_kept.load(Ordering::Relaxed);
+            let first = self.open.iter().position(|session| !kept(session));
+            self.open.remove(first.unwrap_or(0));
         }
         let session = Arc::new(Session {
             id: random(),
@@ -87,6 +93,7 @@ impl Sessions {
             name: name.to_owned(),
             signed_in,
             ends: now + LASTS,
+            is_kept: AtomicBool::new(false),
         });
         self.open.push_back(session.clone());
         session
@@ -102,6 +109,9 @@ impl Sessions {
             if bool::from(same) && session.ends > now {
                 found = Some(session.clone());
             }
+        }
+        if let Some(session) = &found {
+            session.is_kept.store(true, Ordering::Relaxed);
         }
         found
     }

@@ -297,6 +297,20 @@ async fn every_answer_forbids_what_is_not_ours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn callers_that_keep_no_cookie_push_nobody_out() {
+    let world = World::new().await;
+    let site = Site::open(&world);
+    let mut ada = site.visitor();
+    ada.get("/").await;
+    ada.get("/").await;
+    // A health check, say.
+    for _ in 0..100 {
+        site.visitor().get("/counts").await.is(200);
+    }
+    ada.post("/scan", &[]).await.is(303);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_loopback_address_is_a_name_of_this_machine() {
     let world = World::new().await;
     let site = Site::open(&world);
