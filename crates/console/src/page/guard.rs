@@ -20,6 +20,12 @@ pub(super) fn names_loopback(headers: &HeaderMap) -> bool {
     host == "localhost" || address.is_some_and(|address| address.to_canonical().is_loopback())
 }
 
+/// The port at which the request was asked for, if its `Host` names one.
+pub(super) fn port(headers: &HeaderMap) -> Option<u16> {
+    let (_, port) = text(headers, HOST.as_str())?.rsplit_once(':')?;
+    port.parse().ok()
+}
+
 /// Says whether a proxy passed the request on.
 pub(super) fn was_forwarded(headers: &HeaderMap) -> bool {
     let names = [

@@ -151,7 +151,7 @@ async fn admit(State(console): State<Arc<Console>>, request: Request, next: Next
         None => {
             let name = &console.settings.name;
             let session = console.sessions().open(name, false, Instant::now());
-            let cookie = session.cookie(guard::is_https(request.headers()));
+            let cookie = session.cookie(request.headers());
             let mut response = with_session(session, request, next).await;
             layout::set_cookie(&mut response, &cookie);
             response

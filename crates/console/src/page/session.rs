@@ -12,8 +12,10 @@ use subtle::{Choice, ConstantTimeEq};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// The cookie that holds the id of a session.
-pub(super) const COOKIE_NAME: &str = "hooklane_session";
+use super::guard;
+
+/// What the cookie that holds the id of a session is called; a port is added, see [`cookie_name`].
+const COOKIE_NAME: &str = "hooklane_session";
 
 /// The most sessions at the same time. The oldest to which nobody came back makes room, else the oldest: callers
 /// that keep no cookie get a new one each time, and would push out people.
@@ -46,8 +48,8 @@ impl fmt::Debug for Session {
 
 impl Session {
     /// The cookie to set: for this site only, out of reach of scripts, never sent along from elsewhere.
-    pub(super) fn cookie(&self, secure: bool) -> String {
-        set_cookie(&self.id, LASTS, secure)
+    pub(super) fn cookie(&self, request: &HeaderMap) -> String {
+        set_cookie(&self.id, LASTS, request)
     }
 
     /// Says whether a form carries this session's token, in a time that does not depend on the answer.
@@ -60,14 +62,27 @@ impl Session {
 }
 
 /// The cookie that takes the session's away.
-pub(super) fn no_cookie(secure: bool) -> String {
-    set_cookie("", Duration::ZERO, secure)
+pub(super) fn no_cookie(request: &HeaderMap) -> String {
+    set_cookie("", Duration::ZERO, request)
 }
 
-fn set_cookie(value: &str, lasts: Duration, secure: bool) -> String {
-    let secure = if secure { "; Secure" } else { "" };
+/// Browsers send a cookie to every port of a machine: two consoles on one would take each other's away.
+fn cookie_name(request: &HeaderMap) -> String {
+    match guard::port(request) {
+        Some(port) => format!("{COOKIE_NAME}_{port}"),
+        None => COOKIE_NAME.to_owned(),
+    }
+}
+
+fn set_cookie(value: &str, lasts: Duration, request: &HeaderMap) -> String {
+    let secure = if guard::is_https(request) {
+        "; Secure"
+    } else {
+        ""
+    };
+    let name = cookie_name(request);
     format!(
-        "{COOKIE_NAME}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
+        "{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
         lasts.as_secs()
     )
 }
@@ -123,11 +138,12 @@ impl Sessions {
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let name = cookie_name(headers);
     let cookies = headers.get_all(COOKIE).iter();
     cookies
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+        .find_map(|pair| pair.trim().strip_prefix(name.as_str())?.strip_prefix('='))
 }
 
 /// 244 random bits of the operating system, as text.
@@ -137,6 +153,8 @@ pub(super) fn random() -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     fn request(cookies: &str) -> HeaderMap {
@@ -188,13 +206,21 @@ mod tests {
     #[test]
     fn the_cookie_is_out_of_reach_of_scripts_and_of_other_sites() {
         let session = Sessions::default().open("ada", true, Instant::now());
-        let cookie = session.cookie(false);
+        let cookie = session.cookie(&HeaderMap::new());
         assert!(
             cookie.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict"),
             "{cookie}"
         );
-        assert!(session.cookie(true).ends_with("; SameSite=Strict; Secure"));
-        assert!(no_cookie(false).starts_with("hooklane_session=; Path=/; Max-Age=0;"));
+        let https = HeaderMap::from_iter([(
+            HeaderName::from_static("x-forwarded-proto"),
+            HeaderValue::from_static("https"),
+        )]);
+        assert!(
+            session
+                .cookie(&https)
+                .ends_with("; SameSite=Strict; Secure")
+        );
+        assert!(no_cookie(&HeaderMap::new()).starts_with("hooklane_session=; Path=/; Max-Age=0;"));
         assert!(session.id.len() == 64 && session.id != session.form_token);
     }
 

@@ -63,10 +63,7 @@ pub(super) async fn enter(State(console): State<Arc<Console>>, request: Request)
             let session = console.sessions().open(name, true, Instant::now());
             tracing::info!(who = name, "signed in");
             let mut response = Redirect::to(next).into_response();
-            layout::set_cookie(
-                &mut response,
-                &session.cookie(guard::is_https(&head.headers)),
-            );
+            layout::set_cookie(&mut response, &session.cookie(&head.headers));
             response
         }
         Answer::Wrong => {
@@ -89,10 +86,7 @@ pub(super) async fn leave(
 ) -> Response {
     console.sessions().close(&session);
     let mut response = Redirect::to("/sign-in").into_response();
-    layout::set_cookie(
-        &mut response,
-        &session::no_cookie(guard::is_https(request.headers())),
-    );
+    layout::set_cookie(&mut response, &session::no_cookie(request.headers()));
     response
 }
 

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::Method;
 use console::page::Settings;
 
-use crate::visitor::{Site, TOKEN};
+use crate::visitor::{Site, TOKEN, Visitor};
 use crate::world::World;
 
 /// Every page and piece that shows something.
@@ -134,7 +134,7 @@ async fn a_session_ends_when_its_owner_signs_out_or_after_twelve_hours() {
     assert!(
         left.header("set-cookie")
             .unwrap()
-            .starts_with("hooklane_session=;")
+            .starts_with("hooklane_session_9465=;")
     );
     before.clone().get("/").await.location();
     bob.get("/").await.is(200);
@@ -308,6 +308,22 @@ async fn callers_that_keep_no_cookie_push_nobody_out() {
         site.visitor().get("/counts").await.is(200);
     }
     ada.post("/scan", &[]).await.is(303);
+}
+
+#[tokio::test(start_paused = true)]
+async fn consoles_on_other_ports_of_the_same_machine_do_not_push_each_other_out() {
+    let (world, other) = (World::new().await, World::new().await);
+    let (site, neighbour) = (Site::open(&world), Site::open(&other));
+    let mut ada = site.visitor();
+    ada.get("/").await;
+    let mut there = neighbour.visitor().sending("host", "127.0.0.1:9466");
+    there.get("/").await;
+    // Browsers tell cookies apart by name, not by port.
+    let name = |visitor: &Visitor| {
+        let cookie = visitor.cookie.clone().unwrap();
+        cookie.split_once('=').unwrap().0.to_owned()
+    };
+    assert_ne!(name(&ada), name(&there));
 }
 
 #[tokio::test(start_paused = true)]
