@@ -108,6 +108,7 @@ impl Console {
             .route("/jobs/{id}/stop", post(actions::stop))
             .route("/sign-out", post(sign_in::leave))
             .fallback(nothing_here)
+            .method_not_allowed_fallback(not_so)
             .layer(from_fn_with_state(self.clone(), admit))
             // In front of the sessions.
             .route("/sign-in", get(sign_in::show).post(sign_in::enter))
@@ -213,5 +214,15 @@ async fn nothing_here(Extension(session): Extension<Arc<Session>>) -> Response {
         Some(&session),
         "Nothing here",
         "There is no such page.",
+    )
+}
+
+/// A form's address in the address bar, say, or after signing in again.
+async fn not_so(Extension(session): Extension<Arc<Session>>) -> Response {
+    layout::refusal(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Some(&session),
+        "Nothing to look at here",
+        "This address takes a form only. Nothing was changed.",
     )
 }

@@ -337,3 +337,13 @@ async fn every_loopback_address_is_a_name_of_this_machine() {
         site.visitor().sending("host", host).get("/").await.is(421);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_is_asked_for_like_a_page_says_so() {
+    let world = World::new().await;
+    let site = Site::open(&world);
+    let mut ada = site.visitor();
+    for path in ["/replay/preview", "/drop", "/sign-out"] {
+        ada.get(path).await.is(405).says("href=\"/\"");
+    }
+}
