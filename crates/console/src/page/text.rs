@@ -80,7 +80,13 @@ fn is_hidden(character: char) -> bool {
     match character {
         '\n' | '\t' => false,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => true,
-        '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' => true,
+        // What fonts leave out (Unicode, Default_Ignorable_Code_Point), but not the joiners and variation selectors
+        // that scripts and emoji need.
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' => {
+            true
+        }
+        '\u{3164}' | '\u{ffa0}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' => true,
         _ => character.is_control(),
     }
 }
@@ -116,6 +122,11 @@ mod tests {
              <span class=\"hidden\">\\u{200b}</span>\n\tc"
         );
         assert!(hides("\r") && !hides("é\u{200d}\n"));
+        // Soft hyphen, Hangul filler, and the tags in which a whole sentence can hide.
+        for unseen in ["a\u{ad}b", "\u{3164}", "\u{206a}", "a\u{e0068}\u{e0069}"] {
+            assert!(hides(unseen), "{unseen:?}");
+        }
+        assert!(!hides("क\u{200d}ष ❤\u{fe0f} 葛\u{e0100}"));
         assert_eq!(plain("a\u{202e}b"), "a\u{fffd}b");
     }
 
