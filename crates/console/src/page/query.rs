@@ -26,6 +26,9 @@ const CRITERIA: [(&str, &str, &str); 8] = [
 /// The most values of the snapshot that a field of the form offers.
 const MOST_OFFERS: usize = 100;
 
+/// The most characters of a field.
+const LONGEST_INPUT: usize = 512;
+
 /// What stands in the address.
 #[derive(Debug, Default)]
 pub(super) struct Query {
@@ -104,7 +107,7 @@ impl Query {
             div.field {
                 label for=(name) { (title) }
                 input id=(name) name=(name) type="text" value=(of(&self.typed).unwrap_or_default())
-                    placeholder=(example) dir="auto" autocomplete="off" spellcheck="false" maxlength="512"
+                    placeholder=(example) dir="auto" autocomplete="off" spellcheck="false" maxlength=(LONGEST_INPUT)
                     list=[(!offers.is_empty()).then(|| format!("{name}-offers"))]
                     aria-invalid=[problem.as_ref().map(|_| "true")]
                     aria-describedby=[problem.as_ref().map(|_| format!("{name}-problem"))];
@@ -150,7 +153,8 @@ fn offers(snapshot: Option<&Snapshot>, criterion: &str) -> BTreeSet<String> {
         if offers.len() == MOST_OFFERS {
             break;
         }
-        offers.extend(value(letter, criterion));
+        // Longer ones do not fit the field, and a hundred of them would be megabytes.
+        offers.extend(value(letter, criterion).filter(|offer| offer.len() <= LONGEST_INPUT));
     }
     offers
 }

@@ -390,3 +390,28 @@ async fn numbers_that_no_worker_writes_break_no_page() {
     ada.get("/letters/origin-1").await.is(200);
     ada.get("/letters?since=99999999999999999d").await.is(422);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_endless_names_is_no_endless_page() {
+    let world = World::new().await;
+    let letters = (0..20).map(|n| {
+        let mut record = own_record(&world, n);
+        record.origin.group = Some(format!("{n}{}", "g".repeat(2_000)));
+        letter(&record, "{}")
+    });
+    let mut letters: Vec<_> = letters.collect();
+    for (n, letter) in letters.iter_mut().enumerate() {
+        letter.group = Some(format!("own-{n}"));
+    }
+    world.send(letters).await;
+    let site = Site::open(&world);
+    let mut ada = site.visitor();
+    ada.scan().await;
+    let list = ada.get("/letters").await;
+    list.is(200).says("origin-19");
+    assert!(
+        !list.body.contains(&"g".repeat(2_000)),
+        "{}",
+        list.body.len()
+    );
+}
