@@ -48,6 +48,8 @@ pub(crate) enum Put {
     Refused(String),
     /// It may work later, and it is not known whether it worked.
     Later(String),
+    /// It was not tried: the round has taken long already.
+    NotYet,
     /// Nothing more can be put.
     Halt(String),
 }
@@ -284,13 +286,15 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
         lease.is_some_and(|(_, until)| until >= enough)
     }
 
-    /// Says how many letters are safe now.
+    /// Says how many events are safe now.
     fn judge(&mut self, round: Vec<(usize, Item)>, answers: Vec<Put>) -> usize {
-        let before = self.outcome.done;
-        let mut again = None;
+        let (mut moved, mut again) = (0, None);
         for ((number, item), answer) in round.into_iter().zip(answers) {
             match answer {
-                Put::Safe(as_what) => self.note_safe(item, &as_what),
+                Put::Safe(as_what) => {
+                    moved += 1;
+                    self.note_safe(item, &as_what);
+                }
                 Put::Refused(why) => self.fail(number, &item, &why),
                 Put::Later(why) => {
                     again = Some(why);
@@ -300,6 +304,7 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
                         false => line.push_front(item),
                     }
                 }
+                Put::NotYet => self.lines.entry(number).or_default().push_front(item),
                 Put::Halt(why) => {
                     self.outcome.halted = Some(why);
                     self.lines.entry(number).or_default().push_front(item);
@@ -313,7 +318,7 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
         if let Some(why) = again.filter(|_| self.failed_rounds >= TRIES) {
             self.outcome.halted = Some(why);
         }
-        self.outcome.done - before
+        moved
     }
 
     fn note_safe(&mut self, item: Item, as_what: &str) {

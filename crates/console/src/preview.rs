@@ -7,11 +7,15 @@ use delivery::sequence_order;
 use event::Timestamp;
 use serde::Serialize;
 use store::{Ledger, LedgerError, LedgerSpec};
+use tokio::time::timeout;
 
 use crate::{Failure, Fate, Letter, Target, order};
 
 /// The most groups whose deliveries are looked up.
 const MOST_GROUPS: usize = 1_000;
+
+/// The longest that looking up may take: letters are in hand meanwhile, and a page waits.
+const LOOK_UP: Duration = Duration::from_secs(20);
 
 /// The most group names in a warning.
 const NAMED: usize = 3;
@@ -72,11 +76,15 @@ impl Delivered {
     /// most 1,000 groups.
     pub async fn look_up(spec: &LedgerSpec, target: &Target, letters: &[Letter]) -> Self {
         let retention = Duration::from_secs(target.queue().attributes().retention_s);
-        match Ledger::look(spec, retention).await {
-            Ok(Some(ledger)) => Self::noted(&ledger, target.queue().url(), letters).await,
-            Ok(None) => Self::unknown(format!("there is no ledger {spec}")),
-            Err(error) => Self::unknown(told(&error)),
-        }
+        let look = async {
+            match Ledger::look(spec, retention).await {
+                Ok(Some(ledger)) => Self::noted(&ledger, target.queue().url(), letters).await,
+                Ok(None) => Self::unknown(format!("there is no ledger {spec}")),
+                Err(error) => Self::unknown(told(&error)),
+            }
+        };
+        let late = || Self::unknown(format!("no answer within {} s", LOOK_UP.as_secs()));
+        timeout(LOOK_UP, look).await.unwrap_or_else(|_| late())
     }
 
     async fn noted(ledger: &Ledger, queue_url: &str, letters: &[Letter]) -> Self {

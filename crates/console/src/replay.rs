@@ -3,14 +3,19 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use queue::{Outgoing, Queue};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::breakage::Breakage;
 use crate::moves::{self, Place, Put};
 use crate::order::{self, Item};
 use crate::{Audit, Letter, Outcome, Progress, Taken, Target};
+
+/// Large bodies go in calls of their own, on leases that were looked at once: after so long no other call is begun.
+const LONGEST_ROUND: Duration = Duration::from_secs(10);
 
 /// Sends letters in hand to a queue and deletes each once it is there. In a group, one goes after the one ahead of
 /// it has arrived; behind one that fails nothing goes. What was not sent is given back.
@@ -43,6 +48,7 @@ impl Place for Replay<'_> {
 
     async fn put(&mut self, letters: &[&Letter]) -> Vec<Put> {
         let mut answers: Vec<Option<Put>> = vec![None; letters.len()];
+        let began = Instant::now();
         let (mut outgoing, mut trouble) = (Vec::new(), None::<String>);
         for (at, letter) in letters.iter().enumerate() {
             match self.target.outgoing(letter) {
@@ -56,6 +62,7 @@ impl Place for Replay<'_> {
         ) {
             let (places, messages): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
             let sent = match &trouble {
+                None if began.elapsed() > LONGEST_ROUND => vec![Put::NotYet; messages.len()],
                 None => send(self.target.queue(), &messages).await,
                 // Leases run while a call fails: what is left of this round waits for the next.
                 Some(why) => vec![Put::Later(why.clone()); messages.len()],

@@ -109,7 +109,7 @@ pub(crate) struct Chosen {
     #[command(flatten)]
     filters: Filters,
 
-    /// At most the first N, oldest events first
+    /// At most the first N, in the order of a replay: group by group, oldest events first
     #[arg(long, value_name = "N", help_heading = WHICH, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: Option<usize>,
 }

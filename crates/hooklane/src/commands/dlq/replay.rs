@@ -23,7 +23,10 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
     let meter = Meter::start();
     let by_ids = !selection.ids.is_empty();
     let mut taken = hand::take(&dead, selection, &stop, &meter).await?;
-    let delivered = delivered(&configuration, &target, &taken).await;
+    let delivered = match arguments.to {
+        Some(_) => Delivered::unknown("the workers note it of queue.url only"),
+        None => delivered(&configuration, &target, &taken).await,
+    };
     let mut preview = Preview::of(taken.letters(), &target, &delivered);
     preview.warnings.extend(hand::unseen(&taken, by_ids));
     if arguments.dry_run {
