@@ -18,7 +18,7 @@ use crate::support::Service;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Of a page that is not as a test wants it, so much is told.
 const TOLD: usize = 6_000;
@@ -205,8 +205,9 @@ impl Browser {
     /// Waits until the page says this somewhere.
     pub(crate) fn wait_for_text(&self, text: &str) {
         self.look(&format!("the text {text:?}"), async || {
-            let page = self.session.find(By::Css("body")).await?.text().await?;
-            Ok(page.contains(text).then_some(()))
+            let says = "return document.body.innerText.includes(arguments[0]);";
+            let says = self.session.execute(says, vec![json!(text)]).await?;
+            Ok((says.json() == true).then_some(()))
         });
     }
 

@@ -21,7 +21,7 @@ const ARGUMENTS: &[&str] = &[
     "--disable-default-apps",
     "--disable-extensions",
     "--disable-sync",
-    "--disable-features=Translate,OptimizationHints,MediaRouter",
+    "--disable-features=Translate,OptimizationHints,MediaRouter,PreloadTopChromeWebUI",
     "--no-default-browser-check",
     "--no-first-run",
     "--no-proxy-server",
