@@ -59,6 +59,21 @@ fn the_steps_by_hand_deliver_the_events_of_the_readme_and_show_what_failed() {
         groups.contains("EventSetup_7") && groups.contains("EventSetup_8"),
         "{groups}"
     );
+
+    // Somebody listens again.
+    let mut receiver = home.start(&["listen", "--port", "0", "--secret", "s"]);
+    let line = receiver.line();
+    let url = line.trim().strip_prefix("listening on ").expect("a URL");
+    home.set("HOOKLANE_CALLBACK__PRODUCTION__URL", &format!("{url}/hook"));
+    let replayed = home.run(&["dlq", "replay", "--all"]);
+    assert!(
+        replayed.stdout.starts_with("3 of 3 dead letters replayed"),
+        "{replayed:?}"
+    );
+    let worked = home.run(&["work", "--drain"]);
+    assert!(worked.stdout.starts_with("3 delivered"), "{worked:?}");
+    let heard = receiver.stop().stdout;
+    assert_eq!(heard.matches("signature valid").count(), 3, "{heard}");
 }
 
 #[test]
