@@ -88,7 +88,7 @@ Examples:
 ///
 /// Each is a message of its event's group again, with the same body and webhook-id, and is deleted from the
 /// internal queue once it is there. Within a group one goes after the one ahead of it; behind one that fails
-/// nothing goes. Repeated within five minutes, nothing is sent twice. Exit code 1 if not all went.
+/// nothing goes. Repeated within five minutes, a FIFO queue takes nothing twice. Exit code 1 if not all went.
 #[derive(Args)]
 #[command(after_help = "\
 Uses queue.dead_letter_url and queue.url, and worker.ledger to see whether newer
