@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::dead_letters::AGAIN_WITHIN;
+use crate::post::Shortage;
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -85,10 +86,21 @@ impl Gate {
 
     /// Something is down. Said once, when it goes down.
     pub(crate) fn close(&self, what: &str, why: &dyn std::fmt::Display) {
-        if !self.set(false) {
-            return;
+        if self.set(false) {
+            error!(error = %why, "{what} is down: receiving stops, messages in hand are given back, nothing is lost");
+            self.slow_down();
         }
-        error!(error = %why, "{what} is down: receiving stops, messages in hand are given back, nothing is lost");
+    }
+
+    /// No request can be made, for want of something on our side. Said once, as above.
+    pub(crate) fn close_for_want(&self, shortage: &Shortage) {
+        if self.set(false) {
+            error!(error = %shortage, "this machine has run out of what a request needs: receiving stops, messages in hand are given back, no attempt is counted; see `ulimit -n` and worker.max_in_flight");
+            self.slow_down();
+        }
+    }
+
+    fn slow_down(&self) {
         let mut pace = self.pace();
         // A look that finds all well does not prove that a write succeeds: what goes down again soon after
         // is met more slowly, so that nobody's receive count runs up meanwhile.

@@ -26,6 +26,8 @@ enum End {
     GiveBack,
     /// The ledger or the internal queue is down.
     Down,
+    /// This machine has run out of what a request needs.
+    Short,
     /// A lease is over, or another worker wrote the ledger first: the messages are no longer ours.
     Lost,
 }
@@ -136,7 +138,9 @@ impl<P: Post> LaneRun<'_, P> {
             End::Down if Breakage::GivenBackDuringOutage.is_made() => self.lane.give_back(),
             End::GiveBack if self.shared.gate.is_open() => self.lane.give_back(),
             // The next worker would meet the same outage at once, again and again.
-            End::Down | End::GiveBack => self.lane.hide_for(self.shared.gate.backoff()),
+            End::Down | End::Short | End::GiveBack => {
+                self.lane.hide_for(self.shared.gate.backoff())
+            }
             // Its head may be another worker's by now: only what is behind it is given back.
             End::Lost => Hide {
                 head: None,

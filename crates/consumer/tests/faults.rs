@@ -446,3 +446,44 @@ async fn pass_until_the_minute(world: &World) {
     let due = second + Duration::from_millis(60_500);
     tokio::time::sleep(due.saturating_sub(world.receiver.now())).await;
 }
+
+/// A world whose first attempts of every event fail, and whose machine runs out of something before the second.
+async fn world_that_runs_out(short: &Switch) -> World {
+    let short = short.clone();
+    let world = World::new(move |seen| match seen.attempt() {
+        1 => Reply::Status(500),
+        _ if short.is_on() => Reply::Shortage,
+        _ => Reply::Status(200),
+    })
+    .await;
+    for group in 1..=4 {
+        world.send(&format!("EventSetup_{group}"), 1..=2).await;
+    }
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shortage_of_ours_is_no_attempt_however_long_it_lasts() {
+    let short = Switch::default();
+    short.set(true);
+    let world = world_that_runs_out(&short).await;
+    let worker = world.start();
+    pass(3600).await;
+    assert!(!worker.health.is_ready());
+    short.set(false);
+    pass(600).await;
+    assert!(worker.health.is_ready());
+    let summary = worker.stop().await;
+    assert_eq!((summary.delivered, summary.dead_lettered), (8, 0));
+    // Two attempts at each event; what the shortage prevented is none.
+    assert_eq!(summary.attempts, 16);
+    for (group, n) in (1..=4).flat_map(|group| [(group, 1), (group, 2)]) {
+        let seen = world.receiver.seen();
+        let of_one = seen
+            .iter()
+            .filter(|s| s.group() == format!("EventSetup_{group}") && number(s) == n);
+        let mut attempts = of_one.map(Seen::attempt).collect::<Vec<_>>();
+        attempts.dedup();
+        assert_eq!(attempts, [1, 2], "an attempt is made once and written down");
+    }
+}

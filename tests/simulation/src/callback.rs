@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use consumer::post::{Post, Request};
+use consumer::post::{NoAnswer, Post, Request};
 use delivery::{Answer, Failure, FailureKind};
 use tokio::time::{sleep, timeout};
 
@@ -80,14 +80,14 @@ pub(crate) struct Way {
 }
 
 impl Post for Way {
-    async fn post(&self, request: Request) -> Result<Answer, Failure> {
+    async fn post(&self, request: Request) -> Result<Answer, NoAnswer> {
         let held = self.wires.cross().await;
         let noted = self.note(&request, held);
         let answer = timeout(request.timeout, self.exchange(&noted)).await;
         self.wires.cross().await;
         let answer = answer.unwrap_or_else(|_| Err(failure(FailureKind::Timeout)));
         noted.over(&answer);
-        answer
+        answer.map_err(NoAnswer::Failed)
     }
 }
 

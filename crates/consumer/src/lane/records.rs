@@ -119,10 +119,12 @@ impl<P: Post> LaneRun<'_, P> {
         end: End,
     ) -> End {
         match end {
-            End::GiveBack => match self.record_wait(known, attempts, Duration::ZERO).await {
-                Ok(_) => End::GiveBack,
-                Err(end) => end,
-            },
+            End::GiveBack | End::Short => {
+                match self.record_wait(known, attempts, Duration::ZERO).await {
+                    Ok(_) => end,
+                    Err(end) => end,
+                }
+            }
             // The lease could not be extended: what is left of it is too short for an attempt, not for a record.
             End::Lost => {
                 let record = self.waiting(attempts, Duration::ZERO);

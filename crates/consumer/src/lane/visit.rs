@@ -14,7 +14,7 @@ use super::records::Known;
 use super::{End, LaneRun, Settled};
 use crate::breakage::{self, Breakage};
 use crate::dead_letters::{self, NotSent};
-use crate::post::{Post, Request};
+use crate::post::{NoAnswer, Post, Request};
 use crate::report;
 use crate::settler::Ended;
 use crate::tally::Tally;
@@ -160,13 +160,25 @@ impl<P: Post> LaneRun<'_, P> {
             timeout,
         };
         let began = Instant::now();
-        Tally::count(&self.shared.tally.attempts);
-        let outcome: Outcome = tokio::select! {
+        let made = tokio::select! {
             biased;
-            outcome = self.shared.post.post(request) => outcome,
-            // Not counted: nobody knows what became of it, and a deploy costs no event an attempt.
-            () = self.shared.abort.cancelled() => return Err(End::GiveBack),
+            made = self.shared.post.post(request) => Some(made),
+            () = self.shared.abort.cancelled() => None,
         };
+        let outcome: Outcome = match made {
+            Some(Err(NoAnswer::Shortage(shortage))) => {
+                self.shared.gate.close_for_want(&shortage);
+                return Err(End::Short);
+            }
+            Some(Err(NoAnswer::Failed(failure))) => Err(failure),
+            Some(Ok(answer)) => Ok(answer),
+            // Not written down: nobody knows what became of it, and a deploy costs no event an attempt.
+            None => {
+                Tally::count(&self.shared.tally.attempts);
+                return Err(End::GiveBack);
+            }
+        };
+        Tally::count(&self.shared.tally.attempts);
         let duration = began.elapsed();
         let decision = self.shared.settings.schedule.decide(n, &outcome);
         report::attempt(&facts, message, duration, &outcome, decision);

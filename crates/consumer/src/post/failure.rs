@@ -7,6 +7,7 @@ use std::time::Duration;
 use delivery::{Failure, FailureKind};
 
 use super::guard::{BlockedAddress, Unresolved};
+use super::{NoAnswer, Shortage};
 
 /// The longest detail, in characters.
 const DETAIL_CHARS: usize = 200;
@@ -18,9 +19,27 @@ pub(super) fn failure(kind: FailureKind, detail: impl AsRef<str>) -> Failure {
     Failure { kind, detail }
 }
 
+/// What this machine has run out of, if that is why a call failed: descriptors (of the process, of the system),
+/// buffers, memory, or ports.
+pub(super) fn shortage(error: &io::Error) -> Option<Shortage> {
+    let is_ours = matches!(
+        error.raw_os_error()?,
+        libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EADDRNOTAVAIL
+    );
+    is_ours.then(|| Shortage(error.to_string()))
+}
+
 /// Classifies by the types in the chain of causes. The texts are those of the innermost causes, which know nothing of
 /// the URL.
-pub(super) fn classify(error: &reqwest::Error, timeout: Duration) -> Failure {
+pub(super) fn classify(error: &reqwest::Error, timeout: Duration) -> NoAnswer {
+    let mut io = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    match io.find_map(shortage) {
+        Some(shortage) => NoAnswer::Shortage(shortage),
+        None => NoAnswer::Failed(failed(error, timeout)),
+    }
+}
+
+fn failed(error: &reqwest::Error, timeout: Duration) -> Failure {
     if let Some(blocked) = find::<BlockedAddress>(error) {
         return failure(FailureKind::BlockedAddress, blocked.to_string());
     }

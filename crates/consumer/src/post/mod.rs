@@ -58,8 +58,28 @@ pub trait Post: Send + Sync + 'static {
     ///
     /// # Errors
     /// When no complete answer came back. Any complete answer, whatever its status, is an [`Answer`].
-    fn post(&self, request: Request) -> impl Future<Output = Result<Answer, Failure>> + Send;
+    fn post(&self, request: Request) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
 }
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The receiver failed, or the way to it: an attempt like any other.
+    Failed(Failure),
+    /// We did: no attempt, and nothing that the receiver could mend.
+    Shortage(Shortage),
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// This machine, or this process, has run out of descriptors, ports, buffers or memory; the text says of what.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Shortage(pub String);
 
 /// Which callbacks may be called.
 #[derive(Debug, Clone, Default)]
@@ -158,7 +178,7 @@ impl HttpPost {
 }
 
 impl Post for HttpPost {
-    async fn post(&self, request: Request) -> Result<Answer, Failure> {
+    async fn post(&self, request: Request) -> Result<Answer, NoAnswer> {
         self.check_url(&request.url)?;
         let secrets = authentication_values(&request.headers);
         let response = self
@@ -196,7 +216,7 @@ async fn read_answer(
     mut response: Response,
     secrets: &[String],
     timeout: Duration,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, NoAnswer> {
     let status = response.status().as_u16();
     let retry_after = response
         .headers()
@@ -208,10 +228,13 @@ async fn read_answer(
         let chunk = match response.chunk().await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
-            Err(error) => {
-                let Failure { kind, detail } = classify(&error, timeout);
-                return Err(failure(kind, format!("after status {status}: {detail}")));
-            }
+            Err(error) => match classify(&error, timeout) {
+                NoAnswer::Failed(Failure { kind, detail }) => {
+                    let detail = format!("after status {status}: {detail}");
+                    return Err(failure(kind, detail).into());
+                }
+                shortage => return Err(shortage),
+            },
         };
         read += chunk.len();
         kept.extend_from_slice(&chunk[..chunk.len().min(KEPT_BYTES - kept.len())]);

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use consumer::post::{Post, Request};
+use consumer::post::{NoAnswer, Post, Request, Shortage};
 use consumer::{Health, Mode, Settings, Summary, Wiring, Worker};
 use delivery::{
     Answer, Authentication, Callback, DEAD_LETTER, DeadLetter, Failure, FailureKind, RetrySchedule,
@@ -60,6 +60,8 @@ impl Seen {
 pub enum Reply {
     Status(u16),
     Refused,
+    /// No request leaves: this machine has run out of something.
+    Shortage,
     /// Answers only after a while.
     After(Duration, u16),
 }
@@ -90,7 +92,7 @@ impl Receiver {
 }
 
 impl Post for Receiver {
-    async fn post(&self, request: Request) -> Result<Answer, Failure> {
+    async fn post(&self, request: Request) -> Result<Answer, NoAnswer> {
         let headers = request
             .headers
             .iter()
@@ -108,10 +110,14 @@ impl Post for Receiver {
                 status
             }
             Reply::Refused => {
-                return Err(Failure {
+                return Err(NoAnswer::Failed(Failure {
                     kind: FailureKind::Connect,
                     detail: "connection refused".to_owned(),
-                });
+                }));
+            }
+            Reply::Shortage => {
+                let what = "Too many open files (os error 24)".to_owned();
+                return Err(NoAnswer::Shortage(Shortage(what)));
             }
         };
         Ok(Answer {

@@ -156,7 +156,9 @@ async fn a_header_that_cannot_be_sent_is_named_and_its_value_is_not() {
         )],
         ..request(&receiver.url(), AMPLE)
     };
-    let failure = local_post().post(request).await.unwrap_err();
+    let NoAnswer::Failed(failure) = local_post().post(request).await.unwrap_err() else {
+        panic!("a shortage of ours");
+    };
     assert_eq!(failure.kind, FailureKind::Protocol);
     assert!(failure.detail.contains("webhook-id"), "{}", failure.detail);
     assert!(!failure.detail.contains(SECRET), "{}", failure.detail);

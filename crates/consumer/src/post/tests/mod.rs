@@ -46,7 +46,9 @@ async fn answer(post: &HttpPost, url: &str) -> Answer {
 
 /// Posts to what must fail, and checks what every failure promises.
 async fn failing(post: &HttpPost, url: &str, timeout: Duration) -> Failure {
-    let failure = post.post(request(url, timeout)).await.unwrap_err();
+    let NoAnswer::Failed(failure) = post.post(request(url, timeout)).await.unwrap_err() else {
+        panic!("a shortage of ours");
+    };
     let Failure { kind, detail } = &failure;
     assert!(
         !detail.is_empty() && detail.chars().count() <= 200,
