@@ -48,6 +48,10 @@ pub enum Breakage {
     LostRaceIgnored,
     /// A replay that is accepted is noted under the sequence number that it came back with.
     PresentNumberNoted,
+    /// Receives that no visit followed are held against an event.
+    UnvisitedReceivesCount,
+    /// That a visit of a watched event begins is not written down.
+    BeginningsForgotten,
 }
 
 #[cfg(feature = "breakages")]
@@ -57,7 +61,7 @@ thread_local! {
 
 impl Breakage {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::DeleteBeforeDeadLetter,
         Self::FreshDeadLetterId,
         Self::ExhaustedAgain,
@@ -73,6 +77,8 @@ impl Breakage {
         Self::UnwrittenForgotten,
         Self::LostRaceIgnored,
         Self::PresentNumberNoted,
+        Self::UnvisitedReceivesCount,
+        Self::BeginningsForgotten,
     ];
 
     /// From now on the workers of this thread make this mistake, or none.
@@ -98,6 +104,10 @@ pub(crate) fn visit(visit: Visit, record: Option<&Record>, receive_count: u32) -
     match visit {
         Visit::Decided { .. } if Breakage::ExhaustedAgain.is_made() => Visit::Attempt { n: 4 },
         Visit::TooEarly { .. } if Breakage::TooEarly.is_made() => Visit::Attempt { n: made + 1 },
+        Visit::Watch { .. } if Breakage::UnvisitedReceivesCount.is_made() => Visit::SetAside {
+            reason: Reason::ReceiveCountExceeded,
+        },
+        Visit::Watch { n } if Breakage::BeginningsForgotten.is_made() => Visit::Attempt { n },
         Visit::Attempt { .. } if Breakage::ReceivesAsAttempts.is_made() => match receive_count {
             n @ 1..=4 => Visit::Attempt { n },
             _ => Visit::SetAside {

@@ -209,13 +209,20 @@ async fn a_follower_received_very_often_behind_a_held_event_still_gets_its_four_
     )
     .await;
     world.send("EventSetup_1", 1..=3).await;
+    const BY_OTHERS: u32 = 80;
+    world.others_receive(BY_OTHERS).await;
     denying.set(true);
     let worker = world.start();
     world.until_seen(4).await;
-    pass(40 * 3600).await;
+    const HOURS: u64 = 40;
+    pass(HOURS * 3600).await;
     denying.set(false);
     pass(3600).await;
-    worker.stop().await;
+    let summary = worker.stop().await;
+    // The head comes twice an hour; each of the two behind it came more often than it takes to be watched.
+    let of_followers = summary.received - 2 * HOURS + 2 * u64::from(BY_OTHERS);
+    let suspicious = u64::from(world.settings.schedule.suspicious_receives());
+    assert!(of_followers > 2 * suspicious, "{of_followers} receives");
     let seen: Vec<_> = world
         .receiver
         .seen()

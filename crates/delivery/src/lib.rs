@@ -20,7 +20,7 @@ pub use dead_letter::{DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_lette
 pub use excerpt::*;
 pub use lane::{Hide, LONGEST_HIDE, Lane};
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
-pub use record::{Attempt, Record, RecordState, Verdict, Visit};
+pub use record::{Attempt, MOST_BEGUN, Record, RecordState, Verdict, Visit};
 pub use replay::{REPLAY, Replay};
 pub use request::{RequestFacts, completed_body, headers, webhook_id};
 pub use schedule::{

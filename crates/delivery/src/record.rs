@@ -53,10 +53,28 @@ pub struct Record {
     pub attempts: Vec<Attempt>,
     /// What is to happen next.
     pub state: RecordState,
-    /// How often SQS had handed the message out when this was written; later receives are its own, since
-    /// nothing is ahead of it any more.
+    /// How often SQS had handed the message out when a visit last came to its end.
     #[serde(default)]
     pub receives: u32,
+    /// How many visits of a watched event have begun since, each written down before its first request: more is not
+    /// known of them, so any of them may have killed its worker.
+    #[serde(default)]
+    pub begun: u32,
+}
+
+impl Record {
+    /// The same record with one more visit begun; of an event without a record, the first.
+    pub fn begins(record: Option<&Self>, now: Timestamp) -> Self {
+        let record = record.cloned();
+        let mut record = record.unwrap_or(Self {
+            attempts: Vec::new(),
+            state: RecordState::Waiting { not_before: now },
+            receives: 0,
+            begun: 0,
+        });
+        record.begun = record.begun.saturating_add(1);
+        record
+    }
 }
 
 /// What is to happen next to a message that was not accepted.
@@ -87,6 +105,10 @@ pub struct Verdict {
     pub dead_at: Timestamp,
 }
 
+/// So many visits of a watched event may begin and come to no end: a worker may die for another reason than the
+/// event, ten in a row hardly.
+pub const MOST_BEGUN: u32 = 10;
+
 /// What a receive of a message may do with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Visit {
@@ -95,9 +117,13 @@ pub enum Visit {
         /// From 1.
         n: u32,
     },
-    /// It was received very often and never attempted, perhaps only because others ahead of it were held:
-    /// write a record, from which its own receives are counted, and attempt it.
-    Watch,
+    /// It was received very often without a visit that came to its end, perhaps only because others ahead of it
+    /// were held, perhaps because it kills whoever attempts it: write down that a visit begins
+    /// ([`Record::begins`]), then attempt it.
+    Watch {
+        /// The number of the next attempt in this life, from 1.
+        n: u32,
+    },
     /// It came before its time: hide it again.
     TooEarly {
         /// For so long.
@@ -118,9 +144,9 @@ pub enum Visit {
 }
 
 impl Visit {
-    /// Opens a visit at `now`: a receive is not an attempt, so the attempts come from the record, never
-    /// from the receive count, which only stops what never got a verdict. Before it does, a record tells
-    /// the message's own receives from those behind others: no follower is set aside unattempted.
+    /// Opens a visit at `now`. A receive is not an attempt, so the attempts come from the record, never from the
+    /// receive count. Nor does a receive that no visit followed say anything against an event: very many of them
+    /// only have it watched, and what sets it aside is [`MOST_BEGUN`] visits that began and came to no end.
     pub fn open(
         schedule: &RetrySchedule,
         record: Option<&Record>,
@@ -138,13 +164,13 @@ impl Visit {
             _ if made >= schedule.attempts() => Self::SetAside {
                 reason: Reason::Exhausted,
             },
-            None if receives >= schedule.suspicious_receives() => Self::Watch,
-            Some(_) if receives >= schedule.suspicious_receives() => Self::SetAside {
-                reason: Reason::ReceiveCountExceeded,
-            },
             Some((_, RecordState::Waiting { not_before })) if *not_before > now => Self::TooEarly {
                 remaining: now.until(*not_before),
             },
+            Some((record, _)) if record.begun >= MOST_BEGUN => Self::SetAside {
+                reason: Reason::ReceiveCountExceeded,
+            },
+            _ if receives >= schedule.suspicious_receives() => Self::Watch { n: made + 1 },
             _ => Self::Attempt { n: made + 1 },
         }
     }
@@ -171,6 +197,7 @@ mod tests {
                 .collect(),
             state,
             receives: 0,
+            begun: 0,
         }
     }
 
@@ -182,7 +209,7 @@ mod tests {
     #[test]
     fn a_receive_is_not_an_attempt() {
         assert_eq!(
-            Visit::open(&schedule(), None, 49, NOW),
+            Visit::open(&schedule(), None, 99, NOW),
             Visit::Attempt { n: 1 }
         );
         assert_eq!(
@@ -250,28 +277,62 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_never_gets_a_verdict_is_watched_at_fifty_receives_and_set_aside_at_fifty_more()
-    {
+    fn an_event_that_never_gets_a_verdict_is_watched_from_a_hundred_receives_on_and_set_aside_after_ten_visits()
+     {
+        assert_eq!(
+            Visit::open(&schedule(), None, 100, NOW),
+            Visit::Watch { n: 1 }
+        );
+        let mut record = Record::begins(None, NOW);
+        for receive_count in 101..110 {
+            let visit = Visit::open(&schedule(), Some(&record), receive_count, NOW);
+            assert_eq!(visit, Visit::Watch { n: 1 }, "receive {receive_count}");
+            record = Record::begins(Some(&record), NOW);
+        }
         let reason = Reason::ReceiveCountExceeded;
-        let first = |receive_count| Visit::open(&schedule(), None, receive_count, NOW);
-        assert_eq!(first(49), Visit::Attempt { n: 1 });
-        assert_eq!(first(50), Visit::Watch);
-        let watched = Record {
-            receives: 50,
-            ..waiting(0, 0)
-        };
-        let next = |receive_count| Visit::open(&schedule(), Some(&watched), receive_count, NOW);
-        assert_eq!(next(99), Visit::Attempt { n: 1 });
-        assert_eq!(next(100), Visit::SetAside { reason });
+        let visit = Visit::open(&schedule(), Some(&record), 110, NOW);
+        assert_eq!(visit, Visit::SetAside { reason });
     }
 
     #[test]
-    fn receives_behind_others_cost_an_event_no_attempt() {
+    fn receives_that_no_visit_followed_cost_an_event_no_attempt_with_a_record_too() {
         let after_two = Record {
             receives: 700,
             ..waiting(2, 0)
         };
-        let visit = Visit::open(&schedule(), Some(&after_two), 701, NOW);
-        assert_eq!(visit, Visit::Attempt { n: 3 });
+        for (receive_count, visit) in [
+            (701, Visit::Attempt { n: 3 }),
+            (799, Visit::Attempt { n: 3 }),
+            (800, Visit::Watch { n: 3 }),
+            (9_000, Visit::Watch { n: 3 }),
+        ] {
+            let opened = Visit::open(&schedule(), Some(&after_two), receive_count, NOW);
+            assert_eq!(opened, visit, "receive {receive_count}");
+        }
+        let begun = Record::begins(Some(&after_two), NOW);
+        assert_eq!(
+            (begun.attempts.len(), begun.receives, begun.begun),
+            (2, 700, 1)
+        );
+    }
+
+    #[test]
+    fn what_comes_before_its_time_is_hidden_however_often_it_came() {
+        let watched = Record {
+            begun: MOST_BEGUN,
+            ..waiting(2, 1_000_500)
+        };
+        let remaining = Duration::from_millis(500);
+        for record in [waiting(2, 1_000_500), watched] {
+            let visit = Visit::open(&schedule(), Some(&record), 5_000, NOW);
+            assert_eq!(visit, Visit::TooEarly { remaining });
+        }
+    }
+
+    #[test]
+    fn a_record_of_before_visits_were_counted_is_still_read() {
+        let text = r#"{"attempts":[],"state":"done","receives":7}"#;
+        let record: Record = serde_json::from_str(text).unwrap();
+        assert_eq!((record.receives, record.begun), (7, 0));
     }
 }

@@ -81,10 +81,9 @@ impl Decision {
     }
 }
 
-/// Receives after which a message counts as one that never gets a verdict: see
-/// [`RetrySchedule::suspicious_receives`].
-const RECEIVES_PER_VISIT: u32 = 10;
-const LEAST_RECEIVES: u32 = 50;
+/// Receives after which a message may be one that never gets a verdict: see [`RetrySchedule::suspicious_receives`].
+const RECEIVES_PER_VISIT: u32 = 20;
+const LEAST_RECEIVES: u32 = 100;
 
 impl RetrySchedule {
     /// Checks settings.
@@ -158,9 +157,8 @@ impl RetrySchedule {
         1 + self.0.delays.iter().filter(|d| !d.is_zero()).count() as u32
     }
 
-    /// After so many receives without a verdict an event is watched, and after so many more it is set aside
-    /// (it kills the worker, say): DESIGN section 3, "The backstop". As many as a message can have behind
-    /// nine others that fail, and more.
+    /// From so many receives without the end of a visit on an event is watched, since it may kill the worker: 20 a
+    /// visit of the schedule, at least 100, as many as a message can have behind nine others that fail, and more.
     pub fn suspicious_receives(&self) -> u32 {
         (RECEIVES_PER_VISIT * self.visits()).max(LEAST_RECEIVES)
     }
@@ -286,7 +284,7 @@ mod tests {
             Decision::RetryAfter(Duration::from_secs(600))
         );
         assert_eq!(avaza.decide(14, &answer(500, None)), Decision::Exhausted);
-        assert_eq!(avaza.suspicious_receives(), 140);
+        assert_eq!(avaza.suspicious_receives(), 280);
     }
 
     #[test]

@@ -153,6 +153,7 @@ impl DynamoDb {
             attempts: Vec::new(),
             state: RecordState::Waiting { not_before: now },
             receives: 0,
+            begun: 0,
         };
         self.put(&key, None, &record, now.plus(CHECK_LIFETIME))
             .await?;

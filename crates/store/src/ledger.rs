@@ -126,6 +126,7 @@ impl Ledger {
             attempts: Vec::new(),
             state: RecordState::DeliveredUpTo(sequence_number.to_owned()),
             receives: 0,
+            begun: 0,
         };
         for _ in 0..NOTES {
             let seen = self.read(&key).await?;

@@ -30,6 +30,7 @@ enum Reaction {
     BreaksBefore,
     BreaksAfter,
     Stalls,
+    Kills,
 }
 
 impl Callbacks {
@@ -66,6 +67,7 @@ impl Callbacks {
             Behaviour::Whim if self.dice.percent(60) => Reaction::Answers(quick, 500),
             Behaviour::Stall(times) if time <= times => Reaction::Stalls,
             Behaviour::Reset(times) if time <= times => Reaction::BreaksBefore,
+            Behaviour::Kills => Reaction::Kills,
             Behaviour::LoseTheAnswer if time == 1 => Reaction::BreaksAfter,
             _ => Reaction::Answers(quick, 200),
         }
@@ -112,6 +114,10 @@ impl Way {
                 broken()
             }
             Reaction::Stalls => pending().await,
+            Reaction::Kills => {
+                self.wires.cut();
+                pending().await
+            }
         }
     }
 

@@ -19,7 +19,8 @@ use crate::engineer::{Command, CutOff, Desk, Ended};
 use crate::history::START;
 use crate::log::{Caller, Event, Log};
 use crate::network::{Network, event_of};
-use crate::plan::SqsFaults;
+use crate::plan::{Counts, SqsFaults};
+use crate::told::Told;
 use crate::wires::Wires;
 
 /// The letters of a command that was cut off are there again by then: within the five minutes for which SQS knows
@@ -114,6 +115,7 @@ async fn run(cut: Cut, cut_off: CutOff) -> CutReport {
         trouble: Arc::new(AtomicBool::new(false)),
         dice: Dice::new(0),
         log: log.clone(),
+        counts: Told::new(Counts::default(), Dice::new(0)),
     };
     let desk = Desk::new(pair, network);
     let filter = Filter {

@@ -24,6 +24,7 @@ use crate::fleet::Fleet;
 use crate::log::{Caller, Event, Log};
 use crate::network::{Network, event_of};
 use crate::plan::{Behaviour, Plan};
+use crate::told::Told;
 use crate::wires::Wires;
 
 /// 2025-01-01, where the time of a seeded SQS starts.
@@ -95,6 +96,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         trouble: trouble.clone(),
         dice: dice.fork(),
         log: log.clone(),
+        counts: Told::new(plan.counts, dice.fork()),
     };
     let ledger = store::in_memory().expect("a ledger");
     let clock = Clock::virtual_from(START);

@@ -17,8 +17,9 @@ mod network;
 mod oracles;
 mod plan;
 mod report;
+mod told;
 mod wires;
 
 pub use cut_off::{Cut, CutReport, check_cut_off};
 pub use plan::Profile;
-pub use report::{Report, Totals, check, check_crash, check_replays};
+pub use report::{Report, Totals, check, check_crash, check_killer, check_replays};

@@ -26,6 +26,7 @@ use tokio::time::sleep;
 use crate::dice::Dice;
 use crate::log::{Caller, Event, Line, Log, Receive, Replayed, Worker};
 use crate::plan::SqsFaults;
+use crate::told::Told;
 use crate::wires::Wires;
 
 type Answer = Result<HttpResponse, ConnectorError>;
@@ -40,6 +41,7 @@ pub(crate) struct Network {
     pub(crate) trouble: Arc<AtomicBool>,
     pub(crate) dice: Dice,
     pub(crate) log: Log,
+    pub(crate) counts: Told,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -210,11 +212,14 @@ impl Connection {
 
     /// The call has its effect.
     async fn reach(&self, request: HttpRequest, action: &str, body: &[u8]) -> Answer {
-        let response = self.to.call(request).await?;
+        let mut response = self.to.call(request).await?;
         let answered = response.body().bytes().unwrap_or_default();
         match (action, self.caller) {
             ("ReceiveMessage", Caller::Worker(worker)) if answered.len() > 20 => {
-                self.note_receive(worker, answered)
+                self.note_receive(worker, answered);
+                if let Some(told) = self.counts.answer(answered) {
+                    *response.body_mut() = SdkBody::from(told);
+                }
             }
             ("SendMessageBatch", Caller::Producer) => self.note_sends(body, answered),
             ("SendMessageBatch", Caller::Worker(_)) => self.note_burials(body, answered),

@@ -77,6 +77,7 @@ pub(crate) struct Plan {
     pub(crate) engineers: Vec<Engineer>,
     pub(crate) sqs: SqsFaults,
     pub(crate) ledger: LedgerFaults,
+    pub(crate) counts: Counts,
     pub(crate) visibility: Duration,
     pub(crate) max_in_flight: usize,
 }
@@ -107,6 +108,8 @@ pub(crate) enum Behaviour {
     LoseTheAnswer,
     /// The body is no event: it must never get here.
     Invalid,
+    /// Whoever POSTs it dies of it.
+    Kills,
 }
 
 /// One run of a worker.
@@ -169,6 +172,15 @@ pub(crate) struct LedgerFaults {
     pub(crate) outage: Option<(Duration, Duration)>,
 }
 
+/// What the receive counts that workers are told of have in them besides workers' receives.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// In percent of all receives of a message: somebody else received it before, and did nothing with it.
+    pub(crate) others: u64,
+    /// Each time so often.
+    pub(crate) times: u64,
+}
+
 impl SqsFaults {
     pub(crate) fn are_none(&self) -> bool {
         let none = Self {
@@ -200,43 +212,86 @@ impl Plan {
             ledger: ledger_faults(profile, &dice.fork()),
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
+            counts: counts(&dice.fork()),
         }
     }
 
     /// A short history without chance in which a worker is killed at its n-th crossing, and another goes on.
     pub(crate) fn of_a_crash(crossing: u32) -> Self {
-        let group = |number, upstream, events: &[Behaviour]| Group {
-            name: format!("EventSetup_{number}"),
-            upstream,
-            events: events.to_vec(),
-        };
-        let life = |end| Life {
-            end,
-            pause: None,
-            gap: Duration::from_secs(1),
-        };
         let fails = Behaviour::Reject(500);
-        Self {
-            profile: Profile::Crashes,
-            groups: vec![
+        Self::without_chance(
+            vec![
                 group(0, false, &[Behaviour::Accept, fails, Behaviour::Recover(2)]),
                 group(1, true, &[Behaviour::Invalid, Behaviour::Accept]),
             ],
-            sessions: 1,
-            workers: vec![vec![
+            vec![
                 life(End::Killed(Moment::Crossing(crossing))),
                 life(End::Never),
-            ]],
+            ],
+        )
+    }
+
+    /// A short history without chance in which an event kills whoever attempts it, and was received very often before.
+    pub(crate) fn of_a_killer() -> Self {
+        const LIVES: usize = 20;
+        let mut lives: Vec<_> = (0..LIVES)
+            .map(|_| life(End::Killed(Moment::Crossing(u32::MAX))))
+            .collect();
+        lives.push(life(End::Never));
+        let events = [Behaviour::Accept, Behaviour::Kills, Behaviour::Accept];
+        let mut plan = Self::without_chance(vec![group(0, false, &events)], lives);
+        plan.counts = Counts {
+            others: 100,
+            times: 100,
+        };
+        plan
+    }
+
+    /// With one worker and no faults but those of its lives.
+    fn without_chance(groups: Vec<Group>, lives: Vec<Life>) -> Self {
+        Self {
+            profile: Profile::Crashes,
+            groups,
+            sessions: 1,
+            workers: vec![lives],
             engineers: Vec::new(),
             sqs: SqsFaults::default(),
             ledger: LedgerFaults::default(),
             visibility: Duration::from_secs(40),
             max_in_flight: 4,
+            counts: Counts::default(),
         }
     }
 
     pub(crate) fn events(&self) -> usize {
         self.groups.iter().map(|group| group.events.len()).sum()
+    }
+}
+
+fn group(number: usize, upstream: bool, events: &[Behaviour]) -> Group {
+    Group {
+        name: format!("EventSetup_{number}"),
+        upstream,
+        events: events.to_vec(),
+    }
+}
+
+fn life(end: End) -> Life {
+    Life {
+        end,
+        pause: None,
+        gap: Duration::from_secs(1),
+    }
+}
+
+/// In one history of three others receive what they do nothing with.
+fn counts(dice: &Dice) -> Counts {
+    match dice.percent(33) {
+        true => Counts {
+            others: dice.one_of(&[2, 10, 50]),
+            times: dice.within(1..=300),
+        },
+        false => Counts::default(),
     }
 }
 

@@ -40,6 +40,11 @@ pub fn check_crash(crossing: u32) -> Report {
     judge(0, Plan::of_a_crash(crossing), &ORACLES, true)
 }
 
+/// Runs a short history in which an event kills every worker that attempts it.
+pub fn check_killer() -> Report {
+    judge(0, Plan::of_a_killer(), &ORACLES, true)
+}
+
 fn judge(seed: u64, plan: Plan, oracles: &[(&'static str, Oracle)], traced: bool) -> Report {
     let left = history::run(seed, plan);
     let (violations, counts) = {

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use simulation::{Report, check, check_crash};
+use simulation::{Report, check, check_crash, check_killer};
 
 /// Histories of each kind that CI runs.
 const SEEDS: u64 = 500;
@@ -65,6 +65,14 @@ fn a_worker_may_die_at_any_await() {
     }
     println!("{deaths} deaths");
     assert!(deaths > 40, "{deaths}");
+}
+
+#[test]
+fn an_event_that_kills_every_worker_is_set_aside_in_the_end_and_what_is_behind_it_delivered() {
+    let report = check_killer();
+    assert!(report.violations.is_empty(), "{report}");
+    assert_eq!(report.counts["workers killed"], 10);
+    assert_eq!(report.counts["delivered"], 2);
 }
 
 #[test]

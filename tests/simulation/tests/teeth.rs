@@ -1,6 +1,6 @@
 //! Oracles that cannot fail prove nothing: each deliberate mistake must be caught within a thousand seeds.
 
-use simulation::{Cut, Report, check, check_cut_off, check_replays};
+use simulation::{Cut, Report, check, check_cut_off, check_killer, check_replays};
 
 /// Within so many seeds.
 const SEEDS: u64 = 1_000;
@@ -95,6 +95,19 @@ fn forgetting_attempts_that_the_ledger_did_not_take_is_caught() {
 #[test]
 fn ignoring_a_lost_race_for_the_ledger_is_caught() {
     worker(consumer::Breakage::LostRaceIgnored);
+}
+
+#[test]
+fn holding_receives_that_no_visit_followed_against_an_event_is_caught() {
+    worker(consumer::Breakage::UnvisitedReceivesCount);
+}
+
+#[test]
+fn not_writing_down_that_a_watched_visit_begins_is_caught() {
+    consumer::Breakage::set(Some(consumer::Breakage::BeginningsForgotten));
+    let report = check_killer();
+    println!("{:?}", report.violations);
+    assert!(!report.violations.is_empty());
 }
 
 #[test]

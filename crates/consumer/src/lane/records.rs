@@ -25,6 +25,8 @@ pub(super) struct Known {
     pub(super) record: Option<Record>,
     pub(super) seen: Option<Seen>,
     pub(super) earlier: Option<Replay>,
+    /// The ledger says that this visit began, and must be told how it ends.
+    pub(super) is_watched: bool,
 }
 
 impl Known {
@@ -53,6 +55,7 @@ impl<P: Post> LaneRun<'_, P> {
             record: None,
             seen: None,
             earlier,
+            is_watched: false,
         };
         if message.receive_count > 1 {
             known.seen = match self.read().await {
@@ -94,6 +97,18 @@ impl<P: Post> LaneRun<'_, P> {
             known.seen = Some(self.write(seen.as_ref(), record).await?);
         }
         Ok(())
+    }
+
+    /// Writes down that a visit begins, before anything is POSTed: should the event kill this worker, the next one
+    /// can count.
+    pub(super) async fn begin_watched(&mut self, known: Known) -> Result<Known, End> {
+        let record = Record::begins(known.record.as_ref(), self.shared.clock.now());
+        let seen = self.write(known.seen.as_ref(), record).await?;
+        Ok(Known {
+            seen: Some(seen),
+            is_watched: true,
+            ..known
+        })
     }
 
     /// The visit is over without acceptance: its attempts are written down before the wait begins.
@@ -147,6 +162,7 @@ impl<P: Post> LaneRun<'_, P> {
             attempts,
             state,
             receives: self.head().message.receive_count,
+            begun: 0,
         }
     }
 
@@ -189,9 +205,11 @@ impl<P: Post> LaneRun<'_, P> {
             if Breakage::UnwrittenForgotten.is_made() {
                 return Err(end);
             }
-            let held = match record.attempts.is_empty() {
-                true => Err(end),
-                false => self.hold_until_the_gate_opens().await,
+            // Nobody else knows of the attempts; one that only says that a visit begins has those of before.
+            let is_news = !record.attempts.is_empty() && record.begun == 0;
+            let held = match is_news {
+                true => self.hold_until_the_gate_opens().await,
+                false => Err(end),
             };
             if let Err(end) = held {
                 self.keep_unwritten(record, seen);
@@ -222,6 +240,9 @@ impl<P: Post> LaneRun<'_, P> {
     }
 
     fn keep_unwritten(&self, record: Record, seen: Option<&Seen>) {
+        if record.begun > 0 {
+            return;
+        }
         let unwritten = Unwritten {
             record,
             seen: seen.cloned(),

@@ -44,10 +44,9 @@ impl<P: Post> LaneRun<'_, P> {
         match breakage::visit(visit, record, message.receive_count) {
             Visit::TooEarly { remaining } => Err(End::Wait(remaining)),
             Visit::Attempt { n } => self.attempt_from(n, known).await,
-            Visit::Watch => {
-                let record = self.waiting(Vec::new(), Duration::ZERO);
-                let seen = Some(self.write(None, record).await?);
-                self.attempt_from(1, Known { seen, ..known }).await
+            Visit::Watch { n } => {
+                let known = self.begin_watched(known).await?;
+                self.attempt_from(n, known).await
             }
             Visit::SetAside { reason } => {
                 let (known, attempts) = known.take_attempts();
@@ -89,7 +88,8 @@ impl<P: Post> LaneRun<'_, P> {
                 .await;
             let (attempt, decision) = match made {
                 Ok(made) => made,
-                Err(end) if n == first => return Err(end),
+                // Nothing to write down, unless that this visit came to its end.
+                Err(end) if n == first && !known.is_watched => return Err(end),
                 Err(end) => return Err(self.cut_short(&known, attempts, end).await),
             };
             attempts.push(attempt);

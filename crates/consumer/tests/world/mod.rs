@@ -223,6 +223,18 @@ impl World {
         answers.pop().unwrap().unwrap().message_id
     }
 
+    /// Somebody else receives whatever is visible, so many times, and does nothing with it.
+    pub async fn others_receive(&self, times: u32) {
+        let options = ReceiveOptions {
+            max: 10,
+            wait: Duration::ZERO,
+            visibility: Duration::ZERO,
+        };
+        for _ in 0..times {
+            assert!(!self.source.receive(options).await.unwrap().is_empty());
+        }
+    }
+
     pub fn worker(&self) -> Worker<Receiver> {
         let wiring = Wiring {
             source: self.source.clone(),

@@ -106,6 +106,7 @@ mod tests {
             attempts: (1..=attempts).map(attempt).collect(),
             state: RecordState::Waiting { not_before: at },
             receives: u32::MAX,
+            begun: u32::MAX,
         }
     }
 

@@ -44,6 +44,7 @@ fn record(attempts: u32) -> Record {
         attempts: (1..=attempts).map(attempt).collect(),
         state: RecordState::Waiting { not_before: at },
         receives: 1,
+        begun: 0,
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) fn reasons(view: &View<'_>) -> Found {
         };
         let expected = match view.behaviour(event) {
             Behaviour::Invalid => (Reason::InvalidEvent, 0),
+            Behaviour::Kills => (Reason::ReceiveCountExceeded, 0),
             _ => (Reason::Exhausted, 4),
         };
         let has = (letter.reason, letter.attempts.len());

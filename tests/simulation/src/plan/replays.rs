@@ -2,7 +2,9 @@
 
 use console::Filter;
 
-use super::{Behaviour, Group, LedgerFaults, Plan, Profile, behaviour, sqs_faults, workers};
+use super::{
+    Behaviour, Counts, Group, LedgerFaults, Plan, Profile, behaviour, sqs_faults, workers,
+};
 use crate::dice::Dice;
 use crate::engineer::{Command, CutOff, Engineer};
 
@@ -28,6 +30,7 @@ impl Plan {
             groups,
             sqs,
             ledger: LedgerFaults::default(),
+            counts: Counts::default(),
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
         }
