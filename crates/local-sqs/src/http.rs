@@ -1,5 +1,7 @@
 //! The HTTP face: reads a request off a socket, lets the service answer, writes the answer.
 
+mod guard;
+
 use std::io;
 use std::time::Duration;
 
@@ -26,21 +28,28 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 struct Face {
     sqs: LocalSqs,
     stop: CancellationToken,
+    /// Whether only this machine can connect.
+    on_loopback: bool,
 }
 
 impl LocalSqs {
     /// Serves until `stop` is cancelled. Waiting long polls are then answered at once, with no messages.
     ///
+    /// Requests of browsers are refused: any web page can make one send. So are, on a loopback address, requests that
+    /// name another host, whose name somebody else may have pointed here.
+    ///
     /// # Errors
     /// The address of the listener cannot be read.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        let address = listener.local_addr()?;
         let sqs = match self.has_base_url() {
             true => self,
-            false => self.with_base_url(&format!("http://{}", listener.local_addr()?)),
+            false => self.with_base_url(&format!("http://{address}")),
         };
         let app = Router::new().fallback(answer).with_state(Face {
             sqs,
             stop: stop.clone(),
+            on_loopback: address.ip().to_canonical().is_loopback(),
         });
         // Answers are small and written in one piece: waiting for more to send would only delay them.
         let listener = listener.tap_io(|socket| {
@@ -56,6 +65,9 @@ impl LocalSqs {
 }
 
 async fn answer(State(face): State<Face>, request: Request) -> Response {
+    if let Some(why) = guard::refusal(request.headers(), request.uri(), face.on_loopback) {
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
     if request.method() != Method::POST {
         return (
             StatusCode::METHOD_NOT_ALLOWED,

@@ -425,3 +425,39 @@ async fn a_face_on_a_socket_and_one_in_process_share_their_queues() {
     let refused = timeout(Duration::from_secs(5), TcpStream::connect(&endpoint[7..])).await;
     assert!(refused.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn what_a_web_page_makes_a_browser_send_does_nothing() {
+    let server = Server::start().await;
+    let client = server.client();
+    let url = &create(&client, "q", &[]).await;
+    send(&client, url, "g", "0").await;
+    let form = format!(
+        "Action=SendMessage&QueueUrl={url}&MessageBody=evil&MessageGroupId=g&MessageDeduplicationId=e"
+    );
+    let purge = format!("Action=PurgeQueue&QueueUrl={url}");
+    for browser in [
+        "origin: https://evil.example\r\n",
+        "origin: null\r\n",
+        "sec-fetch-site: cross-site\r\n",
+        "host: rebound.evil.example:9324\r\n",
+    ] {
+        for (kind, body) in [
+            ("application/x-www-form-urlencoded", &form),
+            ("application/x-www-form-urlencoded", &purge),
+            ("text/plain", &form),
+        ] {
+            let head = format!(
+                "POST / HTTP/1.1\r\nx-amz-target: AmazonSQS.ListQueues\r\ncontent-type: {kind}\r\n{browser}"
+            );
+            let answer = server.exchange(&head, body).await;
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{browser} {answer}");
+            assert!(!answer.contains("access-control-"), "{answer}");
+        }
+        let preflight = format!("OPTIONS / HTTP/1.1\r\n{browser}");
+        let answer = server.exchange(&preflight, "").await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    }
+    assert_eq!(bodies(&receive(&client, url, 0).await), ["0"]);
+    server.stop().await;
+}
