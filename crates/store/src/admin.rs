@@ -55,8 +55,12 @@ pub async fn check(spec: &LedgerSpec) -> Result<Vec<Problem>, LedgerError> {
                 let why = "hooklane ledger create makes it, and so does the first hooklane work";
                 return Ok(vec![problem("not there".to_owned(), why)]);
             }
+            let exposed = spec.exposure().map(|found| Problem {
+                expected: "a file that only its owner may write to".to_owned(),
+                ..problem(found, "what others write there, the worker believes")
+            });
             match sqlite::File::open(path.clone()).await {
-                Ok(_) => Ok(Vec::new()),
+                Ok(_) => Ok(exposed.into_iter().collect()),
                 Err(error) => {
                     let why = "the worker does not start without it";
                     Ok(vec![problem(error.to_string(), why)])

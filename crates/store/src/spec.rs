@@ -30,6 +30,17 @@ pub enum SpecError {
     Unknown(String),
 }
 
+impl LedgerSpec {
+    /// Says who besides its owner may write to the file of a ledger that is there, and what to do; none if nobody may.
+    /// Who may write to a table is not told here.
+    pub fn exposure(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(path) => crate::sqlite::exposure(path),
+            Self::DynamoDb(_) => None,
+        }
+    }
+}
+
 impl FromStr for LedgerSpec {
     type Err = SpecError;
 

@@ -1,5 +1,6 @@
 //! The ledger in SQLite: one table, one row per message.
 
+mod access;
 mod changes;
 mod file;
 mod memory;
@@ -16,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use self::changes::{Change, Pending};
 use crate::{Key, LedgerError, Seen};
 
+pub(crate) use self::access::exposure;
 pub(crate) use self::file::File;
 pub use self::memory::in_memory;
 
@@ -52,6 +54,7 @@ impl Sqlite {
         let shown = path.display().to_string();
         // Absolute, since SQLite takes "file:…" for a URI and ":memory:" for no file at all.
         let path = std::path::absolute(path).map_err(|e| unopened(&shown, e.to_string()))?;
+        access::refuse_no_file(&shown, &path)?;
         make_private(&path).map_err(|e| unopened(&shown, told(&path, &e)))?;
         let connection = connect(&shown, &path)?;
         Self::prepare(shown, connection)
@@ -65,6 +68,7 @@ impl Sqlite {
         if !is_there.map_err(|e| unopened(&shown, e.to_string()))? {
             return Ok(None);
         }
+        access::refuse_no_file(&shown, &path)?;
         let connection = connect(&shown, &path)?;
         let sqlite = Self {
             path: shown,

@@ -43,6 +43,9 @@ pub(super) fn read(
     schedule: Option<&RetrySchedule>,
 ) -> Option<WorkerConfig> {
     let ledger = ledger(reader);
+    if let Some(exposed) = ledger.as_ref().and_then(LedgerSpec::exposure) {
+        reader.warn(LEDGER, exposed);
+    }
     let max_in_flight = reader.or("worker.max_in_flight", 256, within(1, MAX_IN_FLIGHT));
     let timeout = schedule.map(RetrySchedule::timeout);
     let visibility_timeout = reader.or("worker.visibility_timeout", Duration::from_secs(120), any);

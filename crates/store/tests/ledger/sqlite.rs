@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use event::Timestamp;
@@ -133,11 +134,70 @@ async fn a_look_at_something_else_says_so() {
         matches!(looked, Err(LedgerError::NotALedger { .. })),
         "{looked:?}"
     );
-    let looked = look(directory.path()).await;
-    assert!(
-        matches!(looked, Err(LedgerError::Open { .. })),
-        "{looked:?}"
-    );
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_and_not_waited_for() {
+    let directory = directory();
+    let at = |name: &str| directory.path().join(name);
+    let made = Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(made.success());
+    std::os::unix::fs::symlink(at("pipe"), at("link")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    for (path, what) in [
+        (at("pipe"), "a named pipe"),
+        (at("link"), "a named pipe"),
+        (at("socket"), "a socket"),
+        (directory.path().to_owned(), "a directory"),
+        ("/dev/null".into(), "a device"),
+    ] {
+        let spec = LedgerSpec::Sqlite(path.clone());
+        for refused in [
+            open(&path).await.map(drop),
+            look(&path).await.map(drop),
+            store::admin::create(&spec).await.map(drop),
+        ] {
+            let refused = refused.unwrap_err();
+            assert!(
+                matches!(refused, LedgerError::NotALedger { .. }),
+                "{refused}"
+            );
+            assert!(refused.to_string().contains(what), "{refused}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_others_may_write_is_told_with_what_to_do() {
+    let directory = directory();
+    let path = directory.path().join("hooklane.db");
+    let spec = LedgerSpec::Sqlite(path.clone());
+    assert_eq!(spec.exposure(), None);
+    store::admin::create(&spec).await.unwrap();
+    let set = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        spec.exposure().unwrap_or_default()
+    };
+    for (mode, who) in [
+        (0o600, ""),
+        (0o644, ""),
+        (0o620, "its group"),
+        (0o602, "everybody"),
+        (0o666, "everybody"),
+    ] {
+        let told = set(&path, mode);
+        assert!(told.starts_with(who), "{mode:o} {told}");
+        assert_eq!(who.is_empty(), told.is_empty(), "{mode:o} {told}");
+        assert_eq!(told.is_empty(), !told.contains("chmod go-w"), "{told}");
+        let problems = store::admin::check(&spec).await.unwrap();
+        assert_eq!(problems.len(), usize::from(!who.is_empty()), "{mode:o}");
+    }
+    set(&path, 0o600);
+    assert_eq!(set(directory.path(), 0o775), "");
+    assert_eq!(set(directory.path(), 0o1777), "");
+    let told = set(directory.path(), 0o777);
+    let shown = directory.path().display().to_string();
+    assert!(told.contains(&format!("write to {shown},")), "{told}");
 }
 
 #[tokio::test]
@@ -355,12 +415,6 @@ async fn a_place_where_nothing_can_be_made_is_named() {
     assert!(
         missing.to_string().contains("there is no directory"),
         "{missing}"
-    );
-
-    let is_directory = open(directory.path()).await.unwrap_err();
-    assert!(
-        matches!(is_directory, LedgerError::Open { .. }),
-        "{is_directory:?}"
     );
 
     let unwritable = unwritable_directory(directory.path());

@@ -1,5 +1,6 @@
 //! Where values come from, that everything is told at once, and that no secret is ever told.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use delivery::Authentication;
@@ -333,6 +334,24 @@ fn a_callback_at_an_address_that_will_be_refused_is_warned_of() {
     assert_eq!(place.work(&allowed).expect("valid").warnings, []);
     let checked = check(place.load(&[(url, "https://10.0.0.1/")]).as_ref());
     assert!(checked.valid && checked.warnings.len() == 1, "{checked:?}");
+}
+
+#[test]
+fn a_ledger_that_others_may_write_is_warned_of() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("hooklane.db");
+    std::fs::write(&path, "").expect("written");
+    let ledger = format!("sqlite:{}", path.display());
+    let given = [("HOOKLANE_WORKER__LEDGER", ledger.as_str())];
+    let place = Place::with(GOOD);
+    for (mode, warned) in [(0o600, 0), (0o666, 1)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+        let config = place.work(&given).expect("valid");
+        assert_eq!(config.warnings.len(), warned, "{:?}", config.warnings);
+        let checked = check(place.load(&given).as_ref());
+        assert!(checked.valid, "{checked:?}");
+        assert_eq!(checked.warnings.len(), warned, "{checked:?}");
+    }
 }
 
 #[test]

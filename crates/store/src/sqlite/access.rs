@@ -1,0 +1,60 @@
+//! What lies at the path of a ledger before SQLite opens it, and who else may write there: whoever can, can make an
+//! event be sent again, or never.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+
+use crate::LedgerError;
+
+/// Refuses what is there and is no file: to open a named pipe would wait for its other end for ever.
+pub(super) fn refuse_no_file(shown: &str, path: &Path) -> Result<(), LedgerError> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(LedgerError::NotALedger {
+            ledger: shown.to_owned(),
+            message: format!("it is {}, not a file", kind(&found)),
+        }),
+        // What cannot be looked at is told by whoever opens it.
+        _ => Ok(()),
+    }
+}
+
+fn kind(found: &Metadata) -> &'static str {
+    let kind = found.file_type();
+    match () {
+        () if kind.is_dir() => "a directory",
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    }
+}
+
+/// Says who else may write to a ledger that is there, and what to do; none if nobody may. A directory that everybody
+/// may write to counts, unless it is sticky: they could replace the file.
+pub(crate) fn exposure(path: &Path) -> Option<String> {
+    let file = mode(path).ok()?;
+    let told = |who, what: &Path| {
+        let shown = what.display();
+        format!(
+            "{who} may write to {shown}, and so decide which events are sent again, or never: chmod go-w {shown}"
+        )
+    };
+    let directory = path.parent()?;
+    match () {
+        () if file & BY_ALL > 0 => Some(told("everybody", path)),
+        () if file & BY_GROUP > 0 => Some(told("its group", path)),
+        () if mode(directory).ok()? & (BY_ALL | STICKY) == BY_ALL => {
+            Some(told("everybody", directory))
+        }
+        () => None,
+    }
+}
+
+const BY_GROUP: u32 = 0o020;
+const BY_ALL: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+fn mode(path: &Path) -> io::Result<u32> {
+    fs::metadata(path).map(|found| found.permissions().mode())
+}
