@@ -57,6 +57,50 @@ fn arguments_that_cannot_be_exit_with_2_and_say_what_can() {
 }
 
 #[test]
+fn what_an_argument_or_a_file_holds_forges_no_line_of_a_complaint() {
+    const FORGED: &str = "x\nforged\u{b}forged\u{85}forged\u{2028}forged\u{1b}[2Jforged";
+    let of = |before: &str| format!("{before}{FORGED}");
+    for arguments in [
+        &["FORGED"][..],
+        &["FORGED", "--x"],
+        &["--FORGED"],
+        &["listen", "--port", "FORGED"],
+        &["listen", "--port", "0", "--save", "file/FORGED"],
+        &["demo", "--minute", "FORGED"],
+        &["dlq", "ls", "--status", "FORGED"],
+        &["dlq", "ls", "--reason", "FORGED"],
+        &["dlq", "ls", "--since", "FORGED"],
+        &["send", "--lane", "FORGED"],
+        &["--config", "FORGED.toml", "config", "check"],
+        &["--config", "FORGED.toml", "work"],
+        &["verify", "--secret", "s", "--signature", "x", "FORGED"],
+        &["config", "check"],
+        &["work"],
+    ] {
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|argument| argument.replace("FORGED", FORGED))
+            .collect();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let mut home = Home::with(&format!("[queue]\n\"{}\" = 1", FORGED.escape_debug()));
+        home.write("file", "");
+        home.set("HOOKLANE_WORKER__LEDGER", &of("sqlite-"));
+        let ended = home.run(&arguments);
+        assert_ne!(ended.code, Some(0), "{arguments:?}: {ended:?}");
+        for line in [&ended.stderr, &ended.stdout]
+            .iter()
+            .flat_map(|text| text.split(|c: char| c.is_control() || c == '\u{2028}'))
+        {
+            assert!(!line.starts_with("forged"), "{arguments:?}: {ended:?}");
+        }
+    }
+    let ended = Home::new()
+        .set("HOOKLANE_LOG", &of("a=b"))
+        .run(&["config", "check"]);
+    assert!(!ended.stderr.contains("\nforged"), "{ended:?}");
+}
+
+#[test]
 fn help_names_every_command_and_shows_examples() {
     let help = Home::new().run(&["--help"]);
     assert_eq!(help.code, Some(0));

@@ -3,16 +3,18 @@
 mod dlq;
 mod help;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::duration;
 use crate::exit::Exit;
+use crate::output;
 
 pub(crate) use dlq::{Dlq, Drop, Import, Replay};
 
@@ -363,13 +365,33 @@ fn status(text: &str) -> Result<u16, String> {
     }
 }
 
+/// The same error, with no line end or control character of the arguments that it quotes: a script may have taken
+/// them from anywhere.
+fn harmless(arguments: &[OsString], error: clap::Error) -> clap::Error {
+    let shown = |argument: &OsString| output::one_line(&argument.to_string_lossy()).into();
+    let shown: Vec<OsString> = arguments.iter().map(shown).collect();
+    if arguments == shown {
+        return error;
+    }
+    match Cli::try_parse_from(shown) {
+        Err(error) => error,
+        // Only the characters themselves were wrong.
+        Ok(_) => Cli::command().error(
+            error.kind(),
+            "an argument holds line ends, control characters, or bytes that are no text",
+        ),
+    }
+}
+
 impl Cli {
     /// Reads the command line; help, the version and usage errors are printed here.
     ///
     /// # Errors
     /// How to exit when there is nothing to run.
     pub fn from_command_line() -> Result<Self, Exit> {
-        Self::try_parse().map_err(|error| {
+        let arguments: Vec<_> = std::env::args_os().collect();
+        Self::try_parse_from(&arguments).map_err(|error| {
+            let error = harmless(&arguments, error);
             // A closed pipe is no matter here (`hooklane --help | head`).
             let _ = error.print();
             match error.use_stderr() {
@@ -391,8 +413,6 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

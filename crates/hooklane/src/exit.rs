@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use queue::QueueError;
 
 use crate::config::Invalid;
-use crate::output::{self, StdoutClosed};
+use crate::output::{self, StdoutClosed, one_line};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn report(error: &anyhow::Error) -> Exit {
     if exit != Exit::Done {
         let endpoint = std::env::var(ENDPOINT).ok();
         let hint = hint(error, endpoint.as_deref()).unwrap_or_default();
-        output::complain(&format!("{}{hint}", told(error)));
+        output::complain_in_lines(&format!("{}{}", told(error), one_line(&hint)));
     }
     exit
 }
@@ -76,11 +76,15 @@ fn hint(error: &anyhow::Error, endpoint: Option<&str>) -> Option<String> {
     })
 }
 
-/// The error with its causes; a cause that was already told by the error above it is not told again.
+/// The error with its causes; a cause that was already told by the error above it is not told again. Each on one line,
+/// whatever it quotes; only several problems of a configuration have lines of their own.
 fn told(error: &anyhow::Error) -> String {
     let mut told = String::new();
     for cause in error.chain() {
-        let cause = cause.to_string();
+        let cause = match cause.downcast_ref::<Invalid>() {
+            Some(invalid) => invalid.to_string(),
+            None => one_line(&cause.to_string()),
+        };
         if told.is_empty() {
             told = cause;
         } else if !told.contains(&cause) {
@@ -105,6 +109,16 @@ mod tests {
         let source = std::io::Error::other("connection refused");
         let error = anyhow::Error::new(Outer { source }).context("cannot send");
         assert_eq!(told(&error), "cannot send: queue q: connection refused");
+    }
+
+    #[test]
+    fn what_a_stranger_wrote_stays_on_the_line_of_the_error_that_quotes_it() {
+        let source = std::io::Error::other("refused\nhooklane: all is well\u{1b}[1A");
+        let error = anyhow::Error::new(Outer { source }).context("file a\u{2028}b\r");
+        assert_eq!(
+            told(&error),
+            "file a\\u{2028}b\\u{d}: queue q: refused\\u{a}hooklane: all is well\\u{1b}[1A"
+        );
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! Logs: to standard error, as text or JSON.
 
+use std::borrow::Cow;
+use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal, Write, stderr};
 use std::sync::OnceLock;
 
 use indicatif::ProgressBar;
-
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::cli::{Global, LogFormat};
 use crate::config::Environment;
 use crate::exit::Usage;
+use crate::output;
 
 /// Crates that say much and little of use; what they say at `trace` may hold bodies.
 const QUIET: &str =
@@ -32,12 +37,10 @@ pub(crate) fn start(global: &Global, level: &str, environment: &Environment) -> 
         _ if global.verbose => "debug".to_owned(),
         _ => level.to_owned(),
     };
-    let filter = filter(&level)?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| Stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter(&level)?);
     match global.log_format {
         LogFormat::Json => logs
+            .with_writer(|| Stderr { json: true })
             .json()
             .flatten_event(true)
             .with_current_span(false)
@@ -48,7 +51,11 @@ pub(crate) fn start(global: &Global, level: &str, environment: &Environment) -> 
                 && environment
                     .get("NO_COLOR")
                     .is_none_or(|value| value.is_empty());
-            logs.with_target(false).with_ansi(colours).init();
+            logs.with_writer(|| Stderr { json: false })
+                .fmt_fields(debug_fn(field).delimited(" "))
+                .with_target(false)
+                .with_ansi(colours)
+                .init();
         }
     }
     Ok(())
@@ -62,14 +69,33 @@ pub(crate) fn share_terminal_with(bar: ProgressBar) {
     let _ = BAR.set(bar);
 }
 
+/// Writes a field as tracing does, but on one line and without control characters: what receivers and SQS say, and what
+/// files are called, stands in many.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let text = output::one_line(&format!("{value:?}"));
+    match field.name() {
+        "message" => write!(writer, "{text}"),
+        name if writer.has_ansi_escapes() => {
+            write!(writer, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{text}")
+        }
+        name => write!(writer, "{name}={text}"),
+    }
+}
+
 /// Standard error, above the bar. A log that nobody reads any more is dropped: that must not end a worker.
-struct Stderr;
+struct Stderr {
+    json: bool,
+}
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = match (self.json, str::from_utf8(bytes)) {
+            (true, Ok(line)) => Cow::Owned(output::harmless_json(line).into_bytes()),
+            _ => Cow::Borrowed(bytes),
+        };
         let _ = match BAR.get() {
-            Some(bar) => bar.suspend(|| stderr().write_all(bytes)),
-            None => stderr().write_all(bytes),
+            Some(bar) => bar.suspend(|| stderr().write_all(&line)),
+            None => stderr().write_all(&line),
         };
         Ok(bytes.len())
     }

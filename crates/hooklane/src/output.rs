@@ -29,8 +29,14 @@ pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
     line(&harmless_json(&serde_json::to_string(document)?))
 }
 
-/// Tells what went wrong on standard error. That nobody reads it is no reason to stop.
+/// Tells what went wrong on standard error, in one line: whatever a stranger's text in it holds, no other line can be
+/// taken for ours. That nobody reads it is no reason to stop.
 pub(crate) fn complain(text: &str) {
+    complain_in_lines(&one_line(text));
+}
+
+/// Tells what went wrong in lines of our own: strangers' texts in it are [`one_line`] each.
+pub(crate) fn complain_in_lines(text: &str) {
     let _ = writeln!(io::stderr(), "hooklane: {}", printable(text));
 }
 
@@ -66,7 +72,7 @@ pub(crate) fn width() -> Option<usize> {
 
 /// The same JSON with what could command a terminal escaped: JSON escapes the older controls itself, and the
 /// others occur in its strings only.
-fn harmless_json(json: &str) -> String {
+pub(crate) fn harmless_json(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
@@ -95,12 +101,23 @@ pub(crate) fn printable(text: &str) -> String {
     printable
 }
 
-/// Control characters, old and new, and those that turn the direction of writing around.
+/// A text that came from elsewhere, on one line: line ends and tabs are written as `\u{…}` too.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = printable(text);
+    for (end, told) in [('\n', "\\u{a}"), ('\t', "\\u{9}")] {
+        if line.contains(end) {
+            line = line.replace(end, told);
+        }
+    }
+    line
+}
+
+/// Control characters, old and new, the line ends of Unicode, and those that turn the direction of writing around.
 fn commands_a_terminal(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         )
 }
 
@@ -126,6 +143,15 @@ mod tests {
     #[test]
     fn text_cannot_be_shown_in_another_order_than_it_has() {
         assert_eq!(printable("a\u{202e}b\u{2066}"), "a\\u{202e}b\\u{2066}");
+    }
+
+    #[test]
+    fn a_text_on_one_line_has_no_line_ends_of_any_kind() {
+        let hostile = "a\nb\r\nc\td\u{b}e\u{c}f\u{85}g\u{2028}h\u{2029}i\u{1c}";
+        let line = one_line(hostile);
+        assert!(line.starts_with("a\\u{a}b\\u{d}\\u{a}c\\u{9}d"), "{line}");
+        assert!(!line.contains(char::is_control), "{line}");
+        assert!(!line.contains(['\u{2028}', '\u{2029}']), "{line}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::output::one_line;
+
 /// One thing that is wrong: which key, what is wrong and what to do. Never quotes a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -16,11 +18,12 @@ pub struct Problem {
     pub place: Option<String>,
 }
 
+/// On one line, whatever the configuration holds.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.problem)?;
+        write!(f, "{}: {}", one_line(&self.key), one_line(&self.problem))?;
         match &self.place {
-            Some(place) if *place != self.key => write!(f, " ({place})"),
+            Some(place) if *place != self.key => write!(f, " ({})", one_line(place)),
             _ => Ok(()),
         }
     }

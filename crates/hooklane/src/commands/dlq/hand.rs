@@ -74,7 +74,7 @@ pub(super) async fn agreed(
         output::complain(&format!("{question} Say so with --yes"));
         return Ok(false);
     }
-    let _ = write!(stderr(), "{} [y/N] ", output::printable(question));
+    let _ = write!(stderr(), "{} [y/N] ", output::one_line(question));
     let (tell, answer) = oneshot::channel();
     // A thread of its own: reading from a terminal cannot be interrupted, and must not keep the program from ending.
     std::thread::spawn(move || {
