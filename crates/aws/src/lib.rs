@@ -3,6 +3,7 @@
 
 mod code;
 mod no_answer;
+mod route;
 mod setup;
 
 pub use code::Fault;

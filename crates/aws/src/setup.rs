@@ -1,11 +1,11 @@
 //! Region, credentials, endpoint and HTTP client.
 
-use std::net::IpAddr;
-
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::route::{by_environment, is_near, plain_http};
 
 /// What a client of a service begins with.
 #[derive(Debug, Clone)]
@@ -18,13 +18,15 @@ pub struct Setup {
 
 impl Setup {
     /// As the standard AWS environment and profile chain says: region, credentials, `AWS_ENDPOINT_URL` and
-    /// `AWS_ENDPOINT_URL_<SERVICE>`. An endpoint on this machine is reached directly, whatever proxy is set.
+    /// `AWS_ENDPOINT_URL_<SERVICE>`. This machine and its links are reached directly, whatever proxy is set: an endpoint
+    /// here, and where a task, a pod or an instance gets its credentials.
     pub async fn from_env(service: &str) -> Self {
-        let mut chain = aws_config::defaults(behavior());
-        if rustls_native_certs::load_native_certs().certs.is_empty() {
-            // The SDK's own client would panic; this one fails where https is needed, with a reason.
-            chain = chain.http_client(plain_http());
-        }
+        let http_client = match rustls_native_certs::load_native_certs().certs.is_empty() {
+            false => by_environment(),
+            // With TLS the SDK would panic; this one fails where https is needed, with a reason.
+            true => plain_http(),
+        };
+        let chain = aws_config::defaults(behavior()).http_client(http_client);
         let config = chain.load().await;
         let own = Variable::read(&format!("{ENDPOINT}_{service}"));
         let shared = config.endpoint_url().filter(|url| !url.is_empty());
@@ -34,7 +36,8 @@ impl Setup {
         };
         let is_blank = [own, Variable::read(ENDPOINT)].contains(&Variable::Blank);
         let config = match &endpoint {
-            Some(url) if is_on_this_machine(url) => {
+            // Without TLS no root certificates are read.
+            Some(url) if url.starts_with("http://") && is_near(url) => {
                 config.into_builder().http_client(plain_http()).build()
             }
             _ => config,
@@ -87,46 +90,6 @@ impl Variable {
             None => Self::Unset,
             Some(value) if value.is_empty() => Self::Blank,
             Some(value) => Self::Set(value.to_string_lossy().into_owned()),
-        }
-    }
-}
-
-/// An HTTP client without TLS, that neither goes through the environment's proxy nor needs root
-/// certificates.
-fn plain_http() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_http()
-}
-
-fn is_on_this_machine(endpoint: &str) -> bool {
-    let Some(rest) = endpoint.strip_prefix("http://") else {
-        return false;
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority
-        .rsplit_once(':')
-        .map_or(authority, |(host, _)| host);
-    let host = host.trim_matches(['[', ']']);
-    let is_loopback = |address: IpAddr| address.is_loopback();
-    host == "localhost" || host.parse().is_ok_and(is_loopback)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_on_this_machine_is_told_by_its_host() {
-        for (endpoint, here) in [
-            ("http://127.0.0.1:9324", true),
-            ("http://localhost:9324/", true),
-            ("http://localhost", true),
-            ("http://[::1]:9324", true),
-            ("https://127.0.0.1:9324", false),
-            ("http://localstack:4566", false),
-            ("http://127.0.0.1.example.com/", false),
-            ("http://", false),
-        ] {
-            assert_eq!(is_on_this_machine(endpoint), here, "{endpoint}");
         }
     }
 }
