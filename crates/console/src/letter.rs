@@ -86,10 +86,25 @@ impl Letter {
         }
     }
 
-    /// The group that the native redrive left it in, where SQS shows only the first ten.
+    /// The same, where the group keeps an order: on a standard queue it is a tenant.
+    pub fn ordered_group(&self) -> Option<&str> {
+        self.group().filter(|_| self.is_ordered())
+    }
+
+    /// Whether the event came from a FIFO queue, or lies in one.
+    pub(crate) fn is_ordered(&self) -> bool {
+        let was_ordered = match &self.fate {
+            Fate::Recorded(record) => record.origin.is_ordered(),
+            Fate::Backstop(replay) => replay.as_ref().is_some_and(|r| r.origin.is_ordered()),
+            Fate::Unreadable(_) => false,
+        };
+        was_ordered || self.message.is_ordered()
+    }
+
+    /// The group that the native redrive left it in, where a FIFO queue shows only the first ten.
     pub fn shared_group(&self) -> Option<&str> {
         match &self.fate {
-            Fate::Backstop(_) => self.message.group.as_deref(),
+            Fate::Backstop(_) if self.message.is_ordered() => self.message.group.as_deref(),
             _ => None,
         }
     }
@@ -140,7 +155,7 @@ impl Letter {
         match &self.fate {
             Fate::Recorded(record) => Some(record.origin.sent_at),
             Fate::Backstop(Some(replay)) if replay.replays > 0 => Some(replay.origin.sent_at),
-            Fate::Backstop(_) if self.message.group.is_none() => Some(self.moved_at()),
+            Fate::Backstop(_) if !self.message.is_ordered() => Some(self.moved_at()),
             Fate::Backstop(_) | Fate::Unreadable(_) => None,
         }
     }
@@ -149,7 +164,7 @@ impl Letter {
     pub fn dead_at(&self) -> Option<Timestamp> {
         match &self.fate {
             Fate::Recorded(record) => Some(record.dead_at),
-            Fate::Backstop(_) if self.message.group.is_none() => None,
+            Fate::Backstop(_) if !self.message.is_ordered() => None,
             Fate::Backstop(_) => Some(self.moved_at()),
             Fate::Unreadable(_) => Some(self.message.sent_at),
         }

@@ -230,7 +230,11 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
         self.taken.letters = waiting;
         self.outcome.selected += letters.len();
         self.taken.reduce_limit(letters.len());
-        letters.retain(|letter| !letter.group().is_some_and(|g| self.failed.contains(g)));
+        letters.retain(|letter| {
+            !letter
+                .ordered_group()
+                .is_some_and(|g| self.failed.contains(g))
+        });
         for line in self.place.lines(letters) {
             self.lines.insert(self.next_line, line);
             self.next_line += 1;
@@ -334,7 +338,8 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
     /// A letter failed, and what is behind it must not go ahead of it.
     fn fail(&mut self, line: usize, item: &Item, why: &str) {
         self.lines.remove(&line);
-        self.failed.extend(item.letter.group().map(str::to_owned));
+        let group = item.letter.ordered_group();
+        self.failed.extend(group.map(str::to_owned));
         self.audit.failed(P::ACTION, &item.letter, why);
         self.outcome.failures.push(Failure::of(&item.letter, why));
     }

@@ -16,7 +16,7 @@ use crate::{Fate, Letter};
 pub(crate) fn arrange(letters: Vec<Letter>) -> Vec<Letter> {
     let mut groups: BTreeMap<Option<String>, Vec<Letter>> = BTreeMap::new();
     for letter in letters {
-        let group = letter.group().map(str::to_owned);
+        let group = letter.ordered_group().map(str::to_owned);
         groups.entry(group).or_default().push(letter);
     }
     let arranged = groups.into_iter().map(|(group, letters)| match group {
@@ -136,7 +136,7 @@ impl Item {
     }
 }
 
-/// One line for each group, in the order given; letters without a group do not wait for each other. Two letters
+/// One line for each group, in the order given; letters of standard queues do not wait for each other. Two letters
 /// of one event become one item: two faults together can leave a copy, and it must not be delivered twice.
 pub(crate) fn lines(letters: Vec<Letter>) -> Vec<VecDeque<Item>> {
     let mut lines: Vec<VecDeque<Item>> = Vec::new();
@@ -150,7 +150,7 @@ pub(crate) fn lines(letters: Vec<Letter>) -> Vec<VecDeque<Item>> {
             join(&mut lines[line][at], letter);
             continue;
         }
-        let line = match letter.group() {
+        let line = match letter.ordered_group() {
             Some(group) => *of_group.entry(group.to_owned()).or_insert(lines.len()),
             None => lines.len(),
         };

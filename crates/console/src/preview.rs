@@ -88,7 +88,7 @@ impl Delivered {
     }
 
     async fn noted(ledger: &Ledger, queue_url: &str, letters: &[Letter]) -> Self {
-        let groups: BTreeSet<_> = letters.iter().filter_map(Letter::group).collect();
+        let groups: BTreeSet<_> = letters.iter().filter_map(Letter::ordered_group).collect();
         let mut delivered = Self::default();
         if groups.len() > MOST_GROUPS {
             delivered.unknown = Some(format!("of more than {MOST_GROUPS} groups"));
@@ -106,7 +106,9 @@ impl Delivered {
     }
 
     fn overtook(&self, letter: &Letter) -> bool {
-        let up_to = letter.group().and_then(|group| self.up_to.get(group));
+        let up_to = letter
+            .ordered_group()
+            .and_then(|group| self.up_to.get(group));
         let number = order::origin_number(letter);
         up_to
             .zip(number)
@@ -203,12 +205,16 @@ impl PreviewGroup {
     fn add(&mut self, letter: &Letter, overtaken: bool) {
         self.count += 1;
         self.overtaken += usize::from(overtaken);
-        self.misplaced += usize::from(matches!(letter.fate, Fate::Backstop(None)));
+        self.misplaced += usize::from(has_lost_its_number(letter));
         if let Some(at) = letter.sent_at() {
             self.first_sent_at = Some(self.first_sent_at.map_or(at, |first| first.min(at)));
             self.last_sent_at = Some(self.last_sent_at.map_or(at, |last| last.max(at)));
         }
     }
+}
+
+fn has_lost_its_number(letter: &Letter) -> bool {
+    letter.is_ordered() && matches!(letter.fate, Fate::Backstop(None))
 }
 
 fn named(groups: &[&PreviewGroup]) -> String {

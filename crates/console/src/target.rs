@@ -63,6 +63,8 @@ impl Target {
                 };
                 (Some(group), Some(id))
             }
+            // A tenant; what kept an order means nothing there.
+            false if !letter.is_ordered() => (letter.group().map(str::to_owned), None),
             false => (None, None),
         };
         let body = String::from_utf8_lossy(&letter.message.body).into_owned();

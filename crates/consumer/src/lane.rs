@@ -67,7 +67,7 @@ pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane:
     let Some(head) = lane.head() else { return };
     let visibility = shared.settings.visibility_timeout;
     let lease = Lease::new(shared.source.clone(), visibility, head.message.lease_until);
-    let group = head.message.group.clone();
+    let group = shared.ordered_group(&head.message).map(str::to_owned);
     let _turn = match &group {
         Some(group) => Some(shared.turns.take(group).await),
         None => None,

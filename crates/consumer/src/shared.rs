@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use queue::{Clock, Queue};
+use queue::{Clock, Queue, Received};
 use store::Ledger;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,15 @@ pub(crate) struct Shared<P> {
 impl<P> Shared<P> {
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().expect("no holder panics")
+    }
+
+    /// The message group, where it keeps an order. On a standard queue it is a tenant ([fair queues]): nothing of it
+    /// waits for anything else.
+    ///
+    /// [fair queues]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+    pub(crate) fn ordered_group<'m>(&self, message: &'m Received) -> Option<&'m str> {
+        let group = message.group.as_deref();
+        group.filter(|_| self.source.is_fifo())
     }
 }
 

@@ -309,7 +309,8 @@ impl<P: Post> Poller<P> {
             message,
             in_hand: InHand::new(&self.shared.tally),
         });
-        for lane in Lane::split(held.collect(), |held: &Held| held.message.group.clone()) {
+        let group_of = |held: &Held| self.shared.ordered_group(&held.message).map(str::to_owned);
+        for lane in Lane::split(held.collect(), group_of) {
             // No more lanes come than there is room for, unless a queue gives more messages than asked for.
             let Some(permit) = room.split(1) else {
                 self.give_back(&lane).await;

@@ -51,10 +51,17 @@ pub struct Origin {
     pub sequence_number: Option<String>,
     /// Its first deduplication id (FIFO).
     pub deduplication_id: Option<String>,
-    /// Its message group (FIFO).
+    /// Its message group: what keeps an order on a FIFO queue, a tenant on a standard queue.
     pub group: Option<String>,
     /// When it was sent.
     pub sent_at: Timestamp,
+}
+
+impl Origin {
+    /// Whether its group kept an order: it came to a FIFO queue, as far as is known.
+    pub fn is_ordered(&self) -> bool {
+        self.sequence_number.is_some() || self.deduplication_id.is_some()
+    }
 }
 
 /// The record of one dead letter (the contract, DESIGN section 4).

@@ -22,7 +22,8 @@ pub fn webhook_id<'a>(
 }
 
 /// The body where it is not exactly the bytes that lie in the queue: with the two FIFO parameters that an upstream
-/// system left out, at its end (DESIGN section 3, "Exact bytes"). None where nothing is to be added.
+/// system left out, at its end (DESIGN section 3, "Exact bytes"). None where nothing is to be added: on a standard queue
+/// there is no deduplication id, and the caller passes no group, which is a tenant there.
 pub fn completed_body(
     body: &[u8],
     event: &Event,
@@ -48,7 +49,7 @@ pub struct RequestFacts<'a> {
     pub at: Timestamp,
     /// The attempt within this life, from 1.
     pub attempt: u32,
-    /// The message group (FIFO).
+    /// The message group.
     pub group: Option<&'a str>,
     /// The SQS sequence number (FIFO).
     pub sequence_number: Option<&'a str>,

@@ -79,7 +79,7 @@ impl Attribute {
 pub struct Outgoing {
     /// The body, sent as it is.
     pub body: String,
-    /// The message group; required on a FIFO queue.
+    /// The message group; required on a FIFO queue, a tenant on a standard queue.
     pub group: Option<String>,
     /// The deduplication id; required on a FIFO queue without content-based deduplication.
     pub deduplication_id: Option<String>,
@@ -117,7 +117,7 @@ pub struct Received {
     pub receipt_handle: String,
     /// The body as it lies in the queue.
     pub body: Bytes,
-    /// The message group; always there on a FIFO queue.
+    /// The message group: always there on a FIFO queue, which keeps its order. On a standard queue it is a tenant.
     pub group: Option<String>,
     /// The deduplication id; always there on a FIFO queue.
     pub deduplication_id: Option<String>,
@@ -162,6 +162,11 @@ impl Received {
                 .collect(),
             lease_until,
         })
+    }
+
+    /// Whether it comes from a FIFO queue: only there messages are numbered.
+    pub fn is_ordered(&self) -> bool {
+        self.sequence_number.is_some() || self.deduplication_id.is_some()
     }
 
     /// The text of a message attribute.

@@ -117,7 +117,9 @@ fn since_is_part_of_the_span_and_until_is_not() {
 #[test]
 fn a_letter_that_does_not_know_when_it_died_counts_as_of_the_time_it_was_sent() {
     let mut message = letter("{}", &[]).message;
-    (message.attributes, message.group) = (BTreeMap::new(), None);
+    message.attributes = BTreeMap::new();
+    // As on a standard queue.
+    (message.group, message.deduplication_id) = (None, None);
     message.sent_at = DEAD;
     let letter = Letter::read(message);
     assert_eq!(letter.dead_at(), None);

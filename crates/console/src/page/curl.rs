@@ -32,12 +32,12 @@ pub(super) fn posted_body(letter: &Letter) -> Cow<'_, [u8]> {
     let Ok(event) = Event::parse(body) else {
         return Cow::Borrowed(body);
     };
-    let (id, group) = match &letter.fate {
-        Fate::Recorded(record) => (&record.origin.deduplication_id, &record.origin.group),
-        Fate::Backstop(Some(replay)) => (&replay.origin.deduplication_id, &replay.origin.group),
+    let id = match &letter.fate {
+        Fate::Recorded(record) => &record.origin.deduplication_id,
+        Fate::Backstop(Some(replay)) => &replay.origin.deduplication_id,
         Fate::Backstop(None) | Fate::Unreadable(_) => return Cow::Borrowed(body),
     };
-    match delivery::completed_body(body, &event, id.as_deref(), group.as_deref()) {
+    match delivery::completed_body(body, &event, id.as_deref(), letter.ordered_group()) {
         Some(completed) => Cow::Owned(completed),
         None => Cow::Borrowed(body),
     }

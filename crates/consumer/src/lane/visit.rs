@@ -81,7 +81,7 @@ impl<P: Post> LaneRun<'_, P> {
                 .await;
         };
         let (known, mut attempts) = known.take_attempts();
-        let body = exact_body(message, &event, known.earlier.as_ref());
+        let body = self.exact_body(&event, known.earlier.as_ref());
         for n in first.. {
             let made = self
                 .attempt(n, &url, &event, &body, known.earlier.as_ref())
@@ -117,6 +117,27 @@ impl<P: Post> LaneRun<'_, P> {
             }
         }
         unreachable!("a schedule ends")
+    }
+
+    /// The body that is POSTed. A replay has the FIFO parameters of its first life, if it had any: the body is what it
+    /// was then.
+    fn exact_body(&self, event: &Event, earlier: Option<&Replay>) -> bytes::Bytes {
+        let message = &self.head().message;
+        let (id, group) = match earlier {
+            Some(Replay { origin, .. }) => {
+                let is_fifo = origin.is_ordered() || self.shared.source.is_fifo();
+                let group = origin.group.as_deref().filter(|_| is_fifo);
+                (origin.deduplication_id.as_deref(), group)
+            }
+            None => (
+                message.deduplication_id.as_deref(),
+                self.shared.ordered_group(message),
+            ),
+        };
+        match delivery::completed_body(&message.body, event, id, group) {
+            Some(completed) => completed.into(),
+            None => message.body.clone(),
+        }
     }
 
     fn settled(&self, seen: Option<Seen>, attempts: Vec<Attempt>) -> Settled {
@@ -251,20 +272,6 @@ impl<P: Post> LaneRun<'_, P> {
                 Err(End::Wait(held.clamp(SHORTEST_HOLD, LONGEST_HOLD)))
             }
         }
-    }
-}
-
-/// The body that is POSTed. A replay has the FIFO parameters of its first life, if it had any: the body is what it
-/// was then.
-fn exact_body(message: &queue::Received, event: &Event, earlier: Option<&Replay>) -> bytes::Bytes {
-    let (deduplication_id, group) = match earlier {
-        Some(replay) => (&replay.origin.deduplication_id, &replay.origin.group),
-        None => (&message.deduplication_id, &message.group),
-    };
-    let (id, group) = (deduplication_id.as_deref(), group.as_deref());
-    match delivery::completed_body(&message.body, event, id, group) {
-        Some(completed) => completed.into(),
-        None => message.body.clone(),
     }
 }
 
