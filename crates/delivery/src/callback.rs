@@ -40,16 +40,17 @@ impl Callback {
     }
 }
 
-/// The URL as logs and records may show it: the values of a query are masked, since receivers put tokens
-/// there. (User information in a URL is refused with the configuration.)
+/// The URL as logs and records may show it: the values of a query are masked, and parts without a name, since receivers
+/// put tokens there. (User information in a URL is refused with the configuration.)
 pub fn masked(url: &Url) -> String {
     let mut shown = url.clone();
     if url.query().is_some() {
-        let masked: Vec<String> = url
-            .query_pairs()
-            .map(|(key, _)| format!("{key}=***"))
-            .collect();
-        shown.set_query(Some(&masked.join("&")));
+        let parts = url.query().unwrap_or_default().split('&');
+        let masked = parts.map(|part| match part.split_once('=') {
+            Some((key, _)) => format!("{key}=***"),
+            None => "***".to_owned(),
+        });
+        shown.set_query(Some(&masked.collect::<Vec<_>>().join("&")));
     }
     shown.to_string()
 }
@@ -92,6 +93,8 @@ mod tests {
     fn a_token_in_a_query_is_not_shown() {
         let shown = masked(&url("https://a.example/x?sig=S3CRET&v=1"));
         assert_eq!(shown, "https://a.example/x?sig=***&v=***");
+        let shown = masked(&url("https://a.example/x?S3CRET&v=1&a%3Db"));
+        assert_eq!(shown, "https://a.example/x?***&v=***&***");
         let callback = Callback {
             url: Some(url("https://a.example/x?sig=S3CRET")),
             events: BTreeMap::from([("a".to_owned(), url("https://a.example/y?sig=S3CRET"))]),
