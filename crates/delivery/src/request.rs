@@ -59,7 +59,8 @@ pub struct RequestFacts<'a> {
     pub replay: bool,
 }
 
-/// The headers of an attempt, all but those the HTTP client owns (`Host`, `Content-Length`).
+/// The headers of an attempt, in the letters of the documentation: all but those the HTTP client owns (`Host`, `Accept`,
+/// `Content-Length`, `Connection`).
 pub fn headers(
     facts: &RequestFacts<'_>,
     authentication: &Authentication,
@@ -67,9 +68,9 @@ pub fn headers(
 ) -> Vec<(String, String)> {
     let timestamp_s = facts.at.as_secs();
     let mut headers = vec![
-        ("content-type", "application/json".to_owned()),
+        ("Content-Type", "application/json".to_owned()),
         (
-            "user-agent",
+            "User-Agent",
             concat!("Hooklane/", env!("CARGO_PKG_VERSION")).to_owned(),
         ),
         ("webhook-id", facts.webhook_id.to_owned()),
@@ -137,7 +138,7 @@ mod tests {
         };
         let headers = headers(&facts, &Authentication::None, b"{}");
         for (name, expected) in [
-            ("content-type", "application/json"),
+            ("Content-Type", "application/json"),
             ("webhook-id", "msg-1"),
             ("webhook-timestamp", "1739370645"),
             ("X-Hooklane-Attempt", "3"),

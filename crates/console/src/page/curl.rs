@@ -171,8 +171,8 @@ mod tests {
     fn the_command_sends_what_the_worker_sends_and_no_secret() {
         let expected = format!(
             r#"curl --request POST \
-  --header 'content-type: application/json' \
-  --header 'user-agent: Hooklane/{}' \
+  --header 'Content-Type: application/json' \
+  --header 'User-Agent: Hooklane/{}' \
   --header 'webhook-id: e-1' \
   --header "webhook-timestamp: $(date +%s)" \
   --header 'X-Hooklane-Attempt: 2' \
