@@ -18,8 +18,7 @@ use crate::exit::Usage;
 use crate::output;
 
 /// Crates that say much and little of use; what they say at `trace` may hold bodies.
-const QUIET: &str =
-    "aws=error,hyper=warn,h2=warn,reqwest=warn,rustls=warn,tower=warn,axum=warn,mio=warn";
+const QUIET: &str = "aws=error,hyper=warn,h2=warn,rustls=warn,tower=warn,axum=warn,mio=warn";
 
 /// Who changed what is logged whatever the level, unless somebody names it.
 const AUDIT: &str = "audit=info";

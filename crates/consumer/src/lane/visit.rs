@@ -179,6 +179,7 @@ impl<P: Post> LaneRun<'_, P> {
             headers: delivery::headers(&facts, &self.shared.settings.callback.authentication, body),
             body: body.clone(),
             timeout,
+            new_connection: n > 1,
         };
         let began = Instant::now();
         let made = tokio::select! {

@@ -5,12 +5,10 @@
 //! what they resolve to, at the moment of connecting, and only judged addresses reach the connector.
 
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 /// A network that is not the public internet, and where that is written.
@@ -161,13 +159,22 @@ impl fmt::Display for BlockedAddress {
 
 impl std::error::Error for BlockedAddress {}
 
-/// A name without an address.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unresolved {
-    #[error("name does not resolve: {0}")]
-    Lookup(#[source] io::Error),
-    #[error("name has no address")]
+/// Why no address of a host may be connected to.
+#[derive(Debug)]
+pub(super) enum Refused {
+    Blocked(BlockedAddress),
+    /// There is none.
     Empty,
+}
+
+/// An address that may be connected to: only the guard makes one, and only one of these is connected to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admitted(SocketAddr);
+
+impl Admitted {
+    pub(super) fn address(&self) -> SocketAddr {
+        self.0
+    }
 }
 
 /// Judges addresses.
@@ -216,39 +223,19 @@ impl Guard {
     pub(super) fn admit(
         &self,
         addresses: impl IntoIterator<Item = SocketAddr>,
-    ) -> Result<Vec<SocketAddr>, RefusedName> {
+    ) -> Result<Vec<Admitted>, Refused> {
         let mut admitted = Vec::new();
         let mut refused = None;
         for address in addresses {
             match self.check(address.ip()) {
-                Ok(()) => admitted.push(address),
+                Ok(()) => admitted.push(Admitted(address)),
                 Err(blocked) => refused = refused.or(Some(blocked)),
             }
         }
         match refused {
             _ if !admitted.is_empty() => Ok(admitted),
-            Some(blocked) => Err(blocked.into()),
-            None => Err(Unresolved::Empty.into()),
+            Some(blocked) => Err(Refused::Blocked(blocked)),
+            None => Err(Refused::Empty),
         }
-    }
-}
-
-/// A [`BlockedAddress`] or [`Unresolved`], as a resolver hands it on.
-pub(super) type RefusedName = Box<dyn std::error::Error + Send + Sync>;
-
-/// Resolves through the system and hands on only what the guard admits.
-///
-/// A lookup that is given up (its request timed out) goes on in tokio's pool of blocking threads until the system's own
-/// resolver gives up too, so there are never more than requests in flight times the few that fit in that time.
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map_err(Unresolved::Lookup)?;
-            let admitted: Addrs = Box::new(guard.admit(found)?.into_iter());
-            Ok(admitted)
-        })
     }
 }

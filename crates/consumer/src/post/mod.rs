@@ -2,55 +2,39 @@
 //!
 //! It knows nothing of events, schedules and retries: a request goes in, and what came of it comes out.
 
+pub mod again;
+mod answer;
+mod connect;
+mod connection;
 mod failure;
 mod guard;
+mod lookup;
+mod masking;
+mod pool;
+mod request;
 mod retry_after;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use bytes::Bytes;
-use delivery::{Answer, Authentication, EXCERPT_CHARS, Failure, FailureKind};
+use delivery::{Answer, Failure, FailureKind};
 use ipnet::IpNet;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response};
+use rustls::pki_types::CertificateDer;
+use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
-use failure::{classify, failure};
+use again::{Carried, Carrier, Over};
+use answer::{Reader, Said};
+use connect::{Connector, Phase};
+use connection::{Broken, Connection, Sent};
+use failure::{failure, kind_of, shortage};
 use guard::Guard;
-
-/// The longest wait for a connection, TLS included. A shorter timeout of the request goes first.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long an idle connection is kept. Receivers close idle connections too, and a request that meets such a close
-/// halfway is a failed attempt: this is shorter than the shortest common limit (Node.js: 5 s).
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Idle connections kept for each host: as many as `worker.max_in_flight` is by default.
-const IDLE_PER_HOST: usize = 256;
-
-/// At most this much of an answer's body is read. A connection with more to come is closed.
-/// Of the head, hyper takes 100 headers and about 400 KiB at most.
-const ANSWER_BYTES: usize = 64 * 1024;
-
-/// What is kept of it: twice what an excerpt can need, so that a secret across its end is still found whole.
-const KEPT_BYTES: usize = EXCERPT_CHARS * 4 * 2;
-
-/// One request.
-#[derive(Clone)]
-pub struct Request {
-    /// Where to.
-    pub url: Url,
-    /// Sent as they are, besides `Host`, `Content-Length` and `Accept: */*`.
-    pub headers: Vec<(String, String)>,
-    /// Sent as it is.
-    pub body: Bytes,
-    /// For everything from the name's lookup to the end of the answer's body.
-    pub timeout: Duration,
-}
+use masking::Secrets;
+use pool::Pool;
+pub use request::Request;
 
 /// One POST to a callback, by whatever means.
 pub trait Post: Send + Sync + 'static {
@@ -81,13 +65,26 @@ impl From<Failure> for NoAnswer {
 #[error("{0}")]
 pub struct Shortage(pub String);
 
-/// Which callbacks may be called.
-#[derive(Debug, Clone, Default)]
+/// Which callbacks may be called, and how.
+#[derive(Debug, Clone)]
 pub struct EndpointPolicy {
+    /// Whether a connection carries several requests. Not for receivers that answer twice: with one stray answer each
+    /// later one is taken for that of the next request.
+    pub reuse_connections: bool,
     /// Whether plain `http` is allowed.
     pub allow_http: bool,
     /// Networks that are allowed although they are not public.
     pub allow_networks: Vec<IpNet>,
+}
+
+impl Default for EndpointPolicy {
+    fn default() -> Self {
+        Self {
+            reuse_connections: true,
+            allow_http: false,
+            allow_networks: Vec::new(),
+        }
+    }
 }
 
 impl EndpointPolicy {
@@ -113,9 +110,11 @@ pub struct PostSetupError(String);
 /// POSTs over HTTPS, within the [`EndpointPolicy`].
 #[derive(Debug, Clone)]
 pub struct HttpPost {
-    client: Client,
+    connector: Connector,
+    pool: Pool,
     guard: Guard,
     allow_http: bool,
+    reuse_connections: bool,
 }
 
 impl HttpPost {
@@ -130,29 +129,15 @@ impl HttpPost {
     /// As [`HttpPost::new`], trusting these roots too.
     pub(crate) fn with_extra_roots(
         policy: EndpointPolicy,
-        roots: impl IntoIterator<Item = reqwest::Certificate>,
+        roots: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, PostSetupError> {
         let guard = Guard::new(policy.allow_networks);
-        let client = Client::builder()
-            .http1_only()
-            // Names are the same in any case, yet some receivers look for `X-Payload-Signature` as documented.
-            .http1_title_case_headers()
-            .https_only(!policy.allow_http)
-            .tls_certs_merge(roots)
-            .dns_resolver(guard.clone())
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .build()
-            .map_err(|error| PostSetupError(failure::innermost(&error)))?;
         Ok(Self {
-            client,
+            connector: Connector::new(guard.clone(), roots)?,
+            pool: Pool::default(),
             guard,
             allow_http: policy.allow_http,
+            reuse_connections: policy.reuse_connections,
         })
     }
 
@@ -180,91 +165,152 @@ impl HttpPost {
 impl Post for HttpPost {
     async fn post(&self, request: Request) -> Result<Answer, NoAnswer> {
         self.check_url(&request.url)?;
-        let secrets = authentication_values(&request.headers);
-        let response = self
-            .client
-            .post(request.url)
-            .headers(header_map(&request.headers)?)
-            .body(request.body)
-            .timeout(request.timeout)
-            .send()
-            .await
-            .map_err(|error| classify(&error, request.timeout))?;
-        read_answer(response, &secrets, request.timeout).await
+        again::attempt(self, &request).await
     }
 }
 
-fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, Failure> {
-    let mut map = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        match (
-            name.parse::<HeaderName>(),
-            HeaderValue::from_bytes(value.as_bytes()),
-        ) {
-            (Ok(name), Ok(value)) => map.append(name, value),
-            _ => {
-                let detail = format!("header {name} holds a character that HTTP does not carry");
-                return Err(failure(FailureKind::Protocol, detail));
+impl Carrier for HttpPost {
+    async fn carry(&self, request: &Request, over: Over, deadline: Instant) -> Carried {
+        let mut trip = Trip::default();
+        let ended = timeout_at(deadline, self.travel(request, over, &mut trip)).await;
+        let ended = ended.unwrap_or(Err(Ended::Late));
+        Carried {
+            was_reused: trip.is_reused,
+            ended_unanswered: trip.reader.is_untouched()
+                && matches!(&ended, Err(Ended::Broken(broken)) if broken.is_by_others()),
+            outcome: trip.outcome(ended, request),
+        }
+    }
+}
+
+/// How far a request has come over one connection.
+#[derive(Default)]
+struct Trip {
+    is_reused: bool,
+    phase: Phase,
+    reader: Reader,
+}
+
+/// Why it came no farther.
+enum Ended {
+    NotConnected(NoAnswer),
+    Broken(Broken),
+    /// The request's time was up.
+    Late,
+}
+
+impl HttpPost {
+    async fn travel(&self, request: &Request, over: Over, trip: &mut Trip) -> Result<(), Ended> {
+        let head = request
+            .head(self.reuse_connections)
+            .map_err(|failure| Ended::NotConnected(failure.into()))?;
+        let kept = match over {
+            Over::AnyConnection => self.pool.take(request.origin()),
+            Over::NewConnection => None,
+        };
+        trip.is_reused = kept.is_some();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.connect(&request.url, &mut trip.phase).await?,
+        };
+        trip.phase = Phase::Exchange;
+        let sent = connection
+            .exchange(&head, &request.body, &mut trip.reader)
+            .await
+            .map_err(Ended::Broken)?;
+        let keep_for = trip.reader.keep_for(pool::IDLE);
+        if let (Sent::Whole, true, Some(idle)) = (sent, self.reuse_connections, keep_for) {
+            self.pool.put(request.origin(), connection, idle);
+        }
+        Ok(())
+    }
+
+    /// A new connection. What idle ones take up is given up for it before there is a shortage.
+    async fn connect(&self, url: &Url, phase: &mut Phase) -> Result<Connection, Ended> {
+        let connected = match self.connector.connect(url, phase).await {
+            Err(NoAnswer::Shortage(_)) if self.pool.clear() => {
+                self.connector.connect(url, phase).await
+            }
+            connected => connected,
+        };
+        connected.map_err(Ended::NotConnected)
+    }
+}
+
+impl Trip {
+    /// What came of it. An answer whose head has arrived is one, whatever becomes of its body.
+    fn outcome(mut self, ended: Result<(), Ended>, request: &Request) -> Result<Answer, NoAnswer> {
+        let secrets = Secrets::of(request);
+        let place = self.reader.place();
+        let no_answer = match ended {
+            Ok(()) => None,
+            Err(Ended::NotConnected(no_answer)) => Some(no_answer),
+            Err(Ended::Broken(broken)) => {
+                self.reader.spoil(&broken.to_string());
+                Some(broken.no_answer(&place, &secrets))
+            }
+            Err(Ended::Late) => {
+                self.reader.spoil("it was not complete in time");
+                let phase = match self.reader.is_untouched() {
+                    true => self.phase.to_string(),
+                    false => format!("reading the answer: {place}"),
+                };
+                let detail = format!("{phase}: no more within {:?}", request.timeout);
+                Some(failure_about(FailureKind::Timeout, &detail, &secrets).into())
             }
         };
+        let Some(said) = self.reader.said(SystemTime::now()) else {
+            let nothing = || failure(FailureKind::Protocol, "no answer").into();
+            return Err(no_answer.unwrap_or_else(nothing));
+        };
+        Ok(Answer {
+            status: said.status,
+            retry_after: said.retry_after,
+            excerpt: excerpt(&said, &secrets),
+        })
     }
-    Ok(map)
 }
 
-/// Reads the answer as far as it is wanted. A body read to its end leaves the connection for the next request.
-async fn read_answer(
-    mut response: Response,
-    secrets: &[String],
-    timeout: Duration,
-) -> Result<Answer, NoAnswer> {
-    let status = response.status().as_u16();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| retry_after::retry_after(value.to_str().ok()?, SystemTime::now()));
-    let mut kept = Vec::new();
-    let mut read = 0;
-    while read < ANSWER_BYTES {
-        let chunk = match response.chunk().await {
-            Ok(Some(chunk)) => chunk,
-            Ok(None) => break,
-            Err(error) => match classify(&error, timeout) {
-                NoAnswer::Failed(Failure { kind, detail }) => {
-                    let detail = format!("after status {status}: {detail}");
-                    return Err(failure(kind, detail).into());
-                }
-                shortage => return Err(shortage),
+impl Broken {
+    /// Whether the receiver or the network ended the connection.
+    fn is_by_others(&self) -> bool {
+        match self {
+            Self::Closed => true,
+            Self::Io(error) => shortage(error).is_none(),
+            Self::Unreadable(_) => false,
+        }
+    }
+
+    fn no_answer(&self, place: &str, secrets: &Secrets) -> NoAnswer {
+        let kind = match self {
+            Self::Closed => FailureKind::Reset,
+            Self::Unreadable(_) => FailureKind::Protocol,
+            Self::Io(error) => match shortage(error) {
+                Some(shortage) => return NoAnswer::Shortage(shortage),
+                None => kind_of(error),
             },
         };
-        read += chunk.len();
-        kept.extend_from_slice(&chunk[..chunk.len().min(KEPT_BYTES - kept.len())]);
+        let detail = match self {
+            Self::Unreadable(why) => why.clone(),
+            _ => format!("{self}: {place}"),
+        };
+        failure_about(kind, &detail, secrets).into()
     }
-    Ok(Answer {
-        status,
-        retry_after,
-        excerpt: excerpt(&kept, secrets),
-    })
 }
 
-/// The values in a request that must not come back in a record.
-fn authentication_values(headers: &[(String, String)]) -> Vec<String> {
-    let is_authentication = |name: &str| {
-        Authentication::HEADERS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
-    };
-    headers
-        .iter()
-        .filter(|(name, value)| is_authentication(name) && !value.is_empty())
-        .map(|(_, value)| value.clone())
-        .collect()
+/// A failure whose detail quotes the receiver.
+fn failure_about(kind: FailureKind, detail: &str, secrets: &Secrets) -> Failure {
+    let detail = secrets.masked(detail.as_bytes());
+    failure(kind, String::from_utf8_lossy(&detail))
 }
 
-/// The excerpt of a body, with the request's own secrets masked: some receivers answer with what they got.
-fn excerpt(body: &[u8], secrets: &[String]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let masked = secrets.iter().fold(text, |text, secret| {
-        text.replace(secret.as_str(), "***").into()
-    });
-    delivery::clean_excerpt(masked.as_bytes())
+/// The excerpt of a body, with the request's own secrets masked: some receivers answer with what they got. What became
+/// of a body that is not whole stands before it.
+fn excerpt(said: &Said, secrets: &Secrets) -> String {
+    let note = said
+        .spoilt
+        .as_ref()
+        .map(|why| format!("[the body is not whole: {why}] "));
+    let text = [note.unwrap_or_default().as_bytes(), &said.body].concat();
+    delivery::clean_excerpt(&secrets.masked(&text))
 }

@@ -47,6 +47,7 @@ Keys:
   shutdown_grace = \"25s\"
   admin_listen = \"127.0.0.1:9464\"
   [endpoint]
+  reuse_connections = true            false: a new one for every attempt
   allow_http = false
   allow_networks = []                 such as [\"127.0.0.0/8\"]
   [console]

@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "HOOKLANE_";
 pub(super) const OTHER_VARIABLES: [&str; 2] = ["HOOKLANE_CONFIG", "HOOKLANE_LOG"];
 
 /// Every key; `*` stands for a name the user chooses.
-const KNOWN: [&str; 29] = [
+const KNOWN: [&str; 30] = [
     "environment",
     "queue.url",
     "queue.dead_letter_url",
@@ -36,6 +36,7 @@ const KNOWN: [&str; 29] = [
     "worker.visibility_timeout",
     "worker.shutdown_grace",
     "worker.admin_listen",
+    "endpoint.reuse_connections",
     "endpoint.allow_http",
     "endpoint.allow_networks",
     "console.listen",

@@ -143,6 +143,7 @@ impl Stage {
         let post = HttpPost::new(EndpointPolicy {
             allow_http: true,
             allow_networks: vec!["127.0.0.0/8".parse().context("loopback")?],
+            ..EndpointPolicy::default()
         })?;
         let retention = Duration::from_secs(self.source.attributes().retention_s);
         let settings = Settings {

@@ -2,9 +2,15 @@
 
 mod answers;
 mod breakage;
+mod connecting;
+mod connections;
 mod guarding;
 mod receiver;
 mod tls;
+
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::*;
 use receiver::Receiver;
@@ -13,6 +19,8 @@ use receiver::Receiver;
 const AMPLE: Duration = Duration::from_secs(30);
 /// For what is meant to.
 const SHORT: Duration = Duration::from_millis(150);
+/// For what is meant to after a status has arrived, on a busy machine too.
+const PATIENT: Duration = Duration::from_millis(1500);
 
 const SECRET: &str = "hunter2hunter2";
 
@@ -21,6 +29,7 @@ fn local() -> EndpointPolicy {
     EndpointPolicy {
         allow_http: true,
         allow_networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+        ..EndpointPolicy::default()
     }
 }
 
@@ -37,6 +46,7 @@ fn request(url: &str, timeout: Duration) -> Request {
         headers: vec![("X-Payload-Signature".to_owned(), SECRET.to_owned())],
         body: Bytes::from_static(b"{}"),
         timeout,
+        new_connection: false,
     }
 }
 
@@ -44,11 +54,16 @@ async fn answer(post: &HttpPost, url: &str) -> Answer {
     post.post(request(url, AMPLE)).await.unwrap()
 }
 
+fn failure_of(outcome: Result<Answer, NoAnswer>) -> Failure {
+    match outcome {
+        Err(NoAnswer::Failed(failure)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Posts to what must fail, and checks what every failure promises.
 async fn failing(post: &HttpPost, url: &str, timeout: Duration) -> Failure {
-    let NoAnswer::Failed(failure) = post.post(request(url, timeout)).await.unwrap_err() else {
-        panic!("a shortage of ours");
-    };
+    let failure = failure_of(post.post(request(url, timeout)).await);
     let Failure { kind, detail } = &failure;
     assert!(
         !detail.is_empty() && detail.chars().count() <= 200,

@@ -13,7 +13,7 @@ use super::*;
 
 /// A certificate authority that we trust.
 struct Authority {
-    pem: String,
+    root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -22,9 +22,9 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
+        let root = params.self_signed(&key).unwrap().der().clone();
         let issuer = Issuer::new(params, key);
-        Self { pem, issuer }
+        Self { root, issuer }
     }
 
     /// A receiver whose certificate this authority has signed.
@@ -35,7 +35,7 @@ impl Authority {
     }
 
     fn trusted_by_post(&self) -> HttpPost {
-        let root = reqwest::Certificate::from_pem(self.pem.as_bytes()).unwrap();
+        let root = self.root.clone();
         let policy = EndpointPolicy {
             allow_http: false,
             ..local()
@@ -49,6 +49,15 @@ fn named(name: &str) -> CertificateParams {
 }
 
 async fn tls_receiver(certificate: rcgen::Certificate, key: &KeyPair) -> Receiver {
+    tls_receiver_answering(certificate, key, ok(b"thanks")).await
+}
+
+/// Answers like this; closes without a word.
+async fn tls_receiver_answering(
+    certificate: rcgen::Certificate,
+    key: &KeyPair,
+    answer: Vec<u8>,
+) -> Receiver {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let config = ServerConfig::builder_with_provider(provider)
@@ -58,7 +67,7 @@ async fn tls_receiver(certificate: rcgen::Certificate, key: &KeyPair) -> Receive
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let answer = Arc::new(ok(b"thanks"));
+    let answer = Arc::new(answer);
     Receiver::handling(move |stream| {
         let (acceptor, answer) = (acceptor.clone(), Arc::clone(&answer));
         async move {
@@ -83,6 +92,24 @@ async fn a_trusted_certificate_with_the_right_name_is_accepted_and_its_connectio
         assert_eq!(answer(&post, &https(&receiver)).await.excerpt, "thanks");
     }
     assert_eq!(receiver.accepts(), 1);
+}
+
+#[tokio::test]
+async fn an_end_without_close_notify_spoils_the_body_and_not_the_status() {
+    let authority = Authority::new();
+    let key = KeyPair::generate().unwrap();
+    let certificate = named("localhost")
+        .signed_by(&key, &authority.issuer)
+        .unwrap();
+    let answers = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nthanks".to_vec();
+    let receiver = tls_receiver_answering(certificate, &key, answers).await;
+    let request = Request {
+        timeout: PATIENT,
+        ..request(&https(&receiver), AMPLE)
+    };
+    let answer = authority.trusted_by_post().post(request).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.excerpt.ends_with("thanks"), "{}", answer.excerpt);
 }
 
 #[tokio::test]

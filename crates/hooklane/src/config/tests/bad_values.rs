@@ -32,6 +32,7 @@ fn a_good_configuration_has_no_problems() {
     );
     assert_eq!(config.schedule.attempts(), 4);
     assert_eq!(config.worker.max_in_flight, 256);
+    assert!(config.endpoint.reuse_connections);
     assert!(!config.endpoint.allow_http && config.endpoint.allow_networks.is_empty());
     assert_eq!(config.warnings, []);
 }
@@ -145,6 +146,7 @@ fn workers_and_endpoints_that_cannot_be() {
         HOOKLANE_WORKER__VISIBILITY_TIMEOUT=90500ms | worker.visibility_timeout | whole number of seconds
         HOOKLANE_WORKER__SHUTDOWN_GRACE=2h | worker.shutdown_grace | out of range
         HOOKLANE_WORKER__ADMIN_LISTEN=localhost:9464 | worker.admin_listen | not an address with a port
+        HOOKLANE_ENDPOINT__REUSE_CONNECTIONS=no | endpoint.reuse_connections | write true or false
         HOOKLANE_ENDPOINT__ALLOW_HTTP=yes | endpoint.allow_http | write true or false
         HOOKLANE_ENDPOINT__ALLOW_NETWORKS=["10.0.0.0/40"] | endpoint.allow_networks | is not a network
     "#,
