@@ -5,6 +5,7 @@
 //! first use of a group, cannot meet an id of an earlier run.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::str::FromStr;
 
 use crate::Timestamp;
@@ -48,6 +49,10 @@ impl Lane {
     /// Lanes at most: with a thousand each still sends one event per second and group.
     pub const MAX_COUNT: u64 = 1000;
 
+    /// The lanes of which a process that was given none takes one: each sends 62 events a second of one group, and two
+    /// processes that cannot know of each other, on two machines, draw the same one time in sixteen.
+    pub const DRAWN: u64 = 16;
+
     /// Lane `index` of `count`.
     ///
     /// # Errors
@@ -60,6 +65,26 @@ impl Lane {
         }
     }
 
+    /// The first of the [`Lane::DRAWN`] lanes, counted from `first` on, that has no millisecond in common with any of `taken`.
+    pub fn draw(first: u64, taken: &[Self]) -> Option<Self> {
+        let lanes = (0..Self::DRAWN).map(|n| Self {
+            index: (first % Self::DRAWN + n) % Self::DRAWN,
+            count: Self::DRAWN,
+        });
+        let mut free = lanes.filter(|lane| !taken.iter().any(|other| other.meets(*lane)));
+        free.next()
+    }
+
+    /// Whether the two have a millisecond in common.
+    pub const fn meets(self, other: Self) -> bool {
+        // i + a·n = j + b·m has a solution if and only if i and j leave the same rest by the divisor of n and m.
+        let (mut divisor, mut rest) = (self.count, other.count);
+        while rest > 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        self.index % divisor == other.index % divisor
+    }
+
     /// The first millisecond of this lane at or after `millis`.
     const fn at_or_after(self, millis: u64) -> u64 {
         let ahead = (self.index + self.count - millis % self.count) % self.count;
@@ -70,6 +95,12 @@ impl Lane {
 impl Default for Lane {
     fn default() -> Self {
         Self::ALL
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
     }
 }
 
@@ -274,7 +305,37 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_lane_is_written_as_it_is_read() {
+        assert_eq!(Lane::new(3, 16).unwrap().to_string(), "3/16");
+    }
+
+    #[test]
+    fn sixteen_processes_get_a_lane_each_and_the_next_none() {
+        let mut taken = Vec::new();
+        while let Some(lane) = Lane::draw(u64::MAX, &taken) {
+            taken.push(lane);
+        }
+        assert_eq!(taken.len() as u64, Lane::DRAWN);
+        assert_eq!(taken[0].to_string(), "15/16");
+        assert_eq!(Lane::draw(3, &[Lane::ALL]), None);
+        let beside_a_half = Lane::draw(3, &["1/2".parse().unwrap()]).unwrap();
+        assert_eq!(beside_a_half.to_string(), "4/16");
+    }
+
     proptest! {
+        #[test]
+        fn lanes_meet_if_they_have_a_millisecond_in_common(
+            a in (0..12u64, 1..12u64), b in (0..12u64, 1..12u64),
+        ) {
+            let (Ok(one), Ok(other)) = (Lane::new(a.0, a.1), Lane::new(b.0, b.1)) else {
+                return Ok(());
+            };
+            let of = |lane: Lane, millis: &u64| lane.at_or_after(*millis) == *millis;
+            let common = (0..a.1 * b.1).any(|millis| of(one, &millis) && of(other, &millis));
+            prop_assert_eq!(one.meets(other), common);
+        }
+
         #[test]
         fn ids_increase_keep_their_lane_and_never_run_ahead(
             index in 0..7u64,
