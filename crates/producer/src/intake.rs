@@ -1,8 +1,10 @@
 //! Lines on their way in: read, numbered, checked.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::Timestamp;
 use queue::{Clock, Queue};
 use tokio::io::AsyncBufRead;
-use uuid::Uuid;
 
 use crate::line::{BadLine, Ready, Rules};
 use crate::options::{SendError, SendOptions};
@@ -17,8 +19,20 @@ pub(crate) struct Intake<R> {
     pub(crate) lines: Lines<R>,
     rules: Rules,
     pub(crate) from_line: u64,
+    earlier: Earlier,
     pub(crate) clock: Clock,
     pub(crate) tally: Tally,
+}
+
+/// What an earlier send left, which this one goes on from.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier {
+    /// Whether there was one: then the lines that it checked are checked again, to tell what is wrong with them.
+    pub(crate) any: bool,
+    /// Lines that it sent, or that the queue refused.
+    pub(crate) done: BTreeSet<u64>,
+    /// Lines that it may have sent.
+    pub(crate) out: BTreeMap<u64, Option<Timestamp>>,
 }
 
 /// One line, checked.
@@ -39,9 +53,16 @@ impl<R: AsyncBufRead + Unpin> Intake<R> {
             lines: Lines::new(input),
             rules: options.rules(queue)?,
             from_line: options.from_line,
+            earlier: Earlier::default(),
             clock,
             tally: Tally::default(),
         })
+    }
+
+    /// Goes on from an earlier send, at the line that it had come to.
+    pub(crate) fn go_on(&mut self, from_line: u64, earlier: Earlier) {
+        self.from_line = from_line;
+        self.earlier = earlier;
     }
 
     /// Reads and checks one line; `None` at the end. May be dropped and called again.
@@ -49,16 +70,20 @@ impl<R: AsyncBufRead + Unpin> Intake<R> {
         let Some(Line { number, text }) = self.lines.next().await? else {
             return Ok(None);
         };
-        if number < self.from_line || text.is_some_and(|text| text.trim_ascii().is_empty()) {
+        let is_before = number < self.from_line;
+        if (is_before && !self.earlier.any) || text.is_some_and(|text| text.trim_ascii().is_empty())
+        {
             return Ok(Some(Checked::Nothing));
         }
-        let mut id = Uuid::encode_buffer();
-        let fresh_id = Uuid::new_v4().hyphenated().encode_lower(&mut id);
         let checked = text
             .ok_or(BadLine::TooLong)
-            .and_then(|text| self.rules.check(text, fresh_id, self.clock.now()));
+            .and_then(|text| self.rules.check(number, text, self.clock.now()));
         Ok(Some(match checked {
-            Ok(ready) => Checked::Event(number, ready),
+            Ok(_) if is_before || self.earlier.done.remove(&number) => Checked::Nothing,
+            Ok(ready) => {
+                let sent_as = self.earlier.out.remove(&number).flatten();
+                Checked::Event(number, Ready { sent_as, ..ready })
+            }
             Err(error) => {
                 self.tally.reject(number, error);
                 Checked::Nothing

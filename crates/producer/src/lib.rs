@@ -4,6 +4,8 @@
 //! later event overtake. What may go next is decided without I/O, in the module `plan`; [`send()`] carries it out.
 
 mod breakage;
+mod checkpoint;
+mod ids;
 mod intake;
 mod line;
 mod options;
@@ -16,9 +18,11 @@ mod window;
 
 #[cfg(feature = "breakages")]
 pub use breakage::Breakage;
+pub use checkpoint::{Bound, Checkpoint, CheckpointError, Difference, Saved};
 pub use event::Lane;
+pub use ids::InputName;
 pub use line::BadLine;
 pub use options::{SendError, SendOptions};
 pub use reader::MAX_LINE_BYTES;
 pub use report::{MAX_REPORTED, Progress, Rejected, SendReport, StopReason};
-pub use send::{check, send, send_strict};
+pub use send::{check, send, send_checkpointed, send_strict, send_strict_checkpointed};

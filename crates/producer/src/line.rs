@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use event::{DEAD_LETTER_ROOM, Draft, Event, Fill, InvalidEvent, Timestamp, setup_of_group};
+use uuid::Uuid;
+
+use crate::ids::Ids;
 
 /// Why a line is not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +61,8 @@ pub enum BadLine {
 pub(crate) struct Rules {
     /// Whether events need a message group and carry the two FIFO parameters.
     pub(crate) fifo: bool,
+    /// Where the `msg_id` of lines without one comes from.
+    pub(crate) ids: Ids,
     /// The message group of lines that name none.
     pub(crate) group: Option<String>,
     /// The queue's `MaximumMessageSize`.
@@ -72,18 +77,15 @@ pub(crate) struct Ready {
     /// Its message group; none on a standard queue.
     pub(crate) group: Option<Arc<str>>,
     pub(crate) draft: Draft,
+    /// The deduplication id under which an earlier send may have sent it: what the queue has, it knows again by it.
+    pub(crate) sent_as: Option<Timestamp>,
     /// Body and attributes, in bytes.
     pub(crate) size: usize,
 }
 
 impl Rules {
     /// Makes an event of a line, its line end not included.
-    pub(crate) fn check(
-        &self,
-        line: &[u8],
-        fresh_id: &str,
-        now: Timestamp,
-    ) -> Result<Ready, BadLine> {
+    pub(crate) fn check(&self, number: u64, line: &[u8], now: Timestamp) -> Result<Ready, BadLine> {
         let event = Event::parse(line)?;
         // Parsing has made sure of it; asking again costs less than carrying the proof along.
         let text = str::from_utf8(line).map_err(|e| InvalidEvent::NotUtf8 {
@@ -97,8 +99,16 @@ impl Rules {
         } else {
             None
         };
+        let mut id = Uuid::encode_buffer();
+        let msg_id = match event.msg_id() {
+            Some(own) => own,
+            None => {
+                let derived = self.ids.of(group.as_deref(), number, line);
+                derived.hyphenated().encode_lower(&mut id)
+            }
+        };
         let fill = Fill {
-            msg_id: fresh_id,
+            msg_id,
             event_datetime: now,
             group_id: group.as_deref(),
         };
@@ -108,6 +118,7 @@ impl Rules {
         Ok(Ready {
             group: group.map(Arc::from),
             draft,
+            sent_as: None,
             size,
         })
     }
@@ -146,6 +157,7 @@ mod tests {
     fn rules() -> Rules {
         Rules {
             fifo: true,
+            ids: Ids::Fresh,
             group: None,
             limit: 1 << 20,
             attributes_size: 0,
@@ -160,7 +172,7 @@ mod tests {
     }
 
     fn check(rules: &Rules, line: &str) -> Result<Ready, BadLine> {
-        rules.check(line.as_bytes(), "fresh", Timestamp::from_millis(0))
+        rules.check(1, line.as_bytes(), Timestamp::from_millis(0))
     }
 
     fn error(rules: &Rules, line: &str) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use event::{DedupClock, EVENT_NAME, InvalidSetup, Lane, Scope, group_of_setup, is_header_text};
 use queue::{Attribute, DedupScope, Queue};
 
+use crate::ids::{Ids, InputName};
 use crate::line::Rules;
 use crate::plan::Limits;
 
@@ -33,6 +34,9 @@ pub struct SendOptions {
     pub lane: Lane,
     /// The first line to send; those before are skipped unread.
     pub from_line: u64,
+    /// What the input is known by: lines without a `msg_id` get one that is the same when the input is sent again. An
+    /// input without a name gets fresh ones each time.
+    pub input: Option<InputName>,
 }
 
 impl Default for SendOptions {
@@ -42,6 +46,7 @@ impl Default for SendOptions {
             event_name: None,
             lane: Lane::ALL,
             from_line: 1,
+            input: None,
         }
     }
 }
@@ -85,6 +90,7 @@ impl SendOptions {
         let attributes = self.attributes()?;
         Ok(Rules {
             fifo: queue.attributes().fifo,
+            ids: Ids::new(self.input, self.event_name.as_deref()),
             group,
             limit: queue.attributes().maximum_message_size,
             attributes_size: attributes.iter().map(|(name, a)| a.size(name)).sum(),

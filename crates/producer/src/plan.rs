@@ -66,8 +66,15 @@ pub(crate) enum Answer {
         /// Whether it may have been nevertheless.
         in_doubt: bool,
     },
-    /// The queue takes nothing any more.
-    Halted(QueueError),
+    /// Nothing more is sent, nor was this.
+    Halted(Halt),
+}
+
+impl Answer {
+    /// Whether the event need not go to the queue again.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::Sent | Self::Refused)
+    }
 }
 
 /// Why nothing more is sent.
@@ -79,6 +86,8 @@ pub(crate) enum Halt {
     ClockBehind { by: Duration },
     /// The queue refuses everything.
     Queue(QueueError),
+    /// What is sent could not be noted before.
+    Checkpoint(String),
     /// The caller asked for it.
     Asked,
 }
@@ -144,18 +153,22 @@ impl Plan {
     }
 
     /// Takes in the event of a line later than all before.
-    pub(crate) fn admit(&mut self, line: u64, ready: Ready, at: Moment) {
+    pub(crate) fn admit(&mut self, line: u64, mut ready: Ready, at: Moment) {
         let key = match &ready.group {
             Some(group) if !Breakage::GroupInOneBatch.is_made() => Key::Group(Arc::clone(group)),
             _ => Key::Line(line),
         };
         self.window.admit(line);
         self.bytes += ready.size;
+        let sent_as = ready.sent_as;
+        if let Some(id) = sent_as {
+            ready.draft.stamp(id);
+        }
         let group = self.groups.entry(key.clone()).or_default();
         group.push_back(Entry {
             line,
             ready,
-            deduplication_id: None,
+            deduplication_id: sent_as,
             attempts: 0,
             first_attempt: Duration::ZERO,
             alone: false,
@@ -293,8 +306,8 @@ impl Plan {
                 self.promote(&key, at);
             }
             Answer::Failed { error, in_doubt } => self.postpone(key, line, error, in_doubt, at),
-            Answer::Halted(error) => {
-                self.halt(Halt::Queue(error));
+            Answer::Halted(why) => {
+                self.halt(why);
                 self.promote(&key, at);
             }
         }

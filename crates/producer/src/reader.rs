@@ -2,6 +2,7 @@
 
 use std::io;
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 /// The longest line read, in bytes; a longer one is skipped to its end and reported.
@@ -28,6 +29,32 @@ pub(crate) struct Lines<R> {
     done: bool,
     number: u64,
     bytes: u64,
+    digest: Digest,
+    /// What was read up to the last line that was handed out.
+    place: Place,
+}
+
+/// A place between two lines of an input, and what stands before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// Lines before it.
+    pub(crate) line: u64,
+    /// Of all bytes before it.
+    pub(crate) digest: u64,
+}
+
+/// FNV-1a, 64 bits: to notice a file that was changed by accident.
+#[derive(Debug, Clone, Copy)]
+struct Digest(u64);
+
+impl Digest {
+    const START: Self = Self(0xcbf2_9ce4_8422_2325);
+
+    fn take(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
@@ -39,6 +66,11 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             done: true,
             number: 0,
             bytes: 0,
+            digest: Digest::START,
+            place: Place {
+                line: 0,
+                digest: Digest::START.0,
+            },
         }
     }
 
@@ -54,6 +86,11 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// Bytes read so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Up to where lines were handed out.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// The next line, `None` at the end. May be dropped and called again: what was read so far is kept.
@@ -77,10 +114,15 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
                 self.line.extend_from_slice(part);
             }
             let used = part.len() + usize::from(newline.is_some());
+            self.digest.take(&available[..used]);
             self.input.consume(used);
             self.bytes += used as u64;
             if newline.is_some() || at_end {
                 self.done = true;
+                self.place = Place {
+                    line: self.number,
+                    digest: self.digest.0,
+                };
                 return Ok(Some(self.finished()));
             }
         }
@@ -187,6 +229,25 @@ mod tests {
         ready(writer.write_all(b"f\n")).unwrap().unwrap();
         let line = ready(lines.next()).unwrap().unwrap().unwrap();
         assert_eq!((line.number, line.text), (2, Some(&b"half"[..])));
+    }
+
+    #[test]
+    fn a_place_depends_on_every_byte_before_it_and_on_none_after() {
+        let place = |input: &[u8]| {
+            let mut lines = Lines::new(BufReader::with_capacity(3, input));
+            while ready(lines.next())
+                .unwrap()
+                .unwrap()
+                .is_some_and(|line| line.number < 2)
+            {}
+            lines.place()
+        };
+        let here = place(b"a\nbc\nd\n");
+        assert_eq!(here.line, 2);
+        assert_eq!(here, place(b"a\nbc\nx"));
+        for other in [&b"a\nbx\nd\n"[..], b"b\nac\nd\n", b"a\nbc\r\nd\n", b"a\nbc"] {
+            assert_ne!(here, place(other));
+        }
     }
 
     proptest! {

@@ -67,6 +67,9 @@ pub enum StopReason {
     /// The queue refuses everything.
     #[error(transparent)]
     Queue(QueueError),
+    /// What was about to be sent could not be noted, so it was not sent.
+    #[error("the checkpoint cannot be written: {0}")]
+    Checkpoint(String),
     /// The input broke off.
     #[error("the input cannot be read on: {0}")]
     Input(#[source] std::io::Error),
@@ -82,6 +85,7 @@ impl From<Halt> for StopReason {
             Halt::GaveUp { line, error } => Self::GaveUp { line, error },
             Halt::ClockBehind { by } => Self::ClockBehind { by },
             Halt::Queue(error) => Self::Queue(error),
+            Halt::Checkpoint(error) => Self::Checkpoint(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! MessageIds that Amazon SQS has answered, to notice an event that it took for a duplicate of another.
+//! What Amazon SQS has answered, to notice an event that it took for a duplicate of another.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,12 +6,16 @@ use std::sync::Arc;
 /// MessageIds remembered: two events can only have met within a few milliseconds, so the newest are enough. Some 10 MB.
 const CAPACITY: usize = 65_536;
 
-/// The newest MessageIds and the lines they were given to.
+/// Groups whose last sequence number is remembered; beyond it all are forgotten. Some 10 MB.
+const MAX_GROUPS: usize = 65_536;
+
+/// The newest MessageIds and the lines they were given to, and the last sequence number of each group.
 #[derive(Debug)]
 pub(crate) struct Seen {
     lines: HashMap<Arc<str>, u64>,
     order: VecDeque<Arc<str>>,
     capacity: usize,
+    last: HashMap<String, u128>,
 }
 
 impl Default for Seen {
@@ -20,6 +24,7 @@ impl Default for Seen {
             lines: HashMap::new(),
             order: VecDeque::new(),
             capacity: CAPACITY,
+            last: HashMap::new(),
         }
     }
 }
@@ -43,9 +48,43 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// Notes the sequence number given to an event of a group. They [increase] within a group, so one that is not
+    /// greater than the last belongs to an earlier message, of some other sender. What is no number says nothing.
+    ///
+    /// [increase]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatchResultEntry.html
+    pub(crate) fn is_next(&mut self, group: &str, sequence_number: &str) -> bool {
+        let Ok(number) = sequence_number.parse::<u128>() else {
+            return true;
+        };
+        if let Some(last) = self.last.get_mut(group) {
+            let is_next = number > *last;
+            *last = number.max(*last);
+            return is_next;
+        }
+        if self.last.len() >= MAX_GROUPS {
+            self.last.clear();
+        }
+        self.last.insert(group.to_owned(), number);
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sequence_number_that_does_not_grow_is_an_earlier_message() {
+        let mut seen = Seen::default();
+        assert!(seen.is_next("a", "18849496460467696128"));
+        assert!(seen.is_next("a", "18849496460467696129"));
+        assert!(!seen.is_next("a", "18849496460467696128"));
+        assert!(seen.is_next("a", "18849496460467696130"));
+        assert!(seen.is_next("b", "1"), "another group");
+        assert!(seen.is_next("b", ""), "no number");
+        assert!(!seen.is_next("b", "1"));
+    }
 
     #[test]
     fn a_message_id_seen_before_names_its_first_line() {

@@ -12,7 +12,8 @@ use tokio::io::{AsyncBufRead, AsyncSeek, AsyncSeekExt};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::intake::{Checked, Intake};
+use crate::checkpoint::{Change, Checkpoint};
+use crate::intake::{Checked, Earlier, Intake};
 use crate::options::{SendError, SendOptions, limits};
 use crate::plan::{Answer, Halt, Moment, Plan, Sendable};
 use crate::report::{Progress, SendReport, StopReason};
@@ -37,6 +38,27 @@ pub async fn send(
     progress: impl FnMut(Progress<'_>),
     stop: CancellationToken,
 ) -> Result<SendReport, SendError> {
+    send_checkpointed(queue, input, options, None, clock, progress, stop).await
+}
+
+/// Sends as [`send`] does, and notes in the checkpoint what it does before it does it. A checkpoint that an earlier send
+/// left says from which line to go on, and what to leave out; then `from_line` says nothing.
+///
+/// # Errors
+/// When the options cannot be followed. Everything later is told in the report.
+pub async fn send_checkpointed(
+    queue: &Queue,
+    input: impl AsyncBufRead + Unpin,
+    options: &SendOptions,
+    checkpoint: Option<&mut Checkpoint>,
+    clock: Clock,
+    progress: impl FnMut(Progress<'_>),
+    stop: CancellationToken,
+) -> Result<SendReport, SendError> {
+    let mut intake = Intake::new(queue, input, options, clock)?;
+    if let Some(checkpoint) = checkpoint.as_deref() {
+        go_on(&mut intake, checkpoint);
+    }
     let sender = Sender {
         queue,
         attributes: options.attributes()?,
@@ -44,12 +66,23 @@ pub async fn send(
         calls: FuturesUnordered::new(),
         seen: Seen::default(),
         failing: None,
-        intake: Intake::new(queue, input, options, clock)?,
+        intake,
+        checkpoint,
         end: None,
         start: Instant::now(),
         progress,
     };
     Ok(sender.run(&stop).await)
+}
+
+fn go_on<R: AsyncBufRead + Unpin>(intake: &mut Intake<R>, checkpoint: &Checkpoint) {
+    let state = checkpoint.state();
+    let earlier = Earlier {
+        any: checkpoint.is_resumed(),
+        done: state.done.clone(),
+        out: state.out.clone(),
+    };
+    intake.go_on(state.from, earlier);
 }
 
 /// Checks every line as [`send`] does and sends nothing.
@@ -91,8 +124,24 @@ pub async fn check(
 /// When the options cannot be followed or the file cannot be read from its start again.
 pub async fn send_strict(
     queue: &Queue,
+    file: impl AsyncBufRead + AsyncSeek + Unpin,
+    options: &SendOptions,
+    clock: Clock,
+    progress: impl FnMut(Progress<'_>),
+    stop: CancellationToken,
+) -> Result<SendReport, SendError> {
+    send_strict_checkpointed(queue, file, options, None, clock, progress, stop).await
+}
+
+/// Sends as [`send_strict`] and [`send_checkpointed`] do together.
+///
+/// # Errors
+/// When the options cannot be followed or the file cannot be read from its start again.
+pub async fn send_strict_checkpointed(
+    queue: &Queue,
     mut file: impl AsyncBufRead + AsyncSeek + Unpin,
     options: &SendOptions,
+    checkpoint: Option<&mut Checkpoint>,
     clock: Clock,
     mut progress: impl FnMut(Progress<'_>),
     stop: CancellationToken,
@@ -116,11 +165,14 @@ pub async fn send_strict(
     file.seek(SeekFrom::Start(0))
         .await
         .map_err(SendError::Rewind)?;
-    send(queue, file, options, clock, progress, stop).await
+    send_checkpointed(queue, file, options, checkpoint, clock, progress, stop).await
 }
 
+/// A line of a batch and its group.
+type Way = (u64, Option<String>);
+
 /// The lines of a batch and what the queue answered.
-type Call = BoxFuture<'static, (Vec<u64>, BatchAnswer)>;
+type Call = BoxFuture<'static, (Vec<Way>, BatchAnswer)>;
 
 /// One answer per event of a batch, or why the call failed.
 type BatchAnswer = Result<Vec<Result<Sent, EntryError>>, QueueError>;
@@ -134,6 +186,7 @@ struct Sender<'q, R, P> {
     /// The newest error while any line fails.
     failing: Option<String>,
     intake: Intake<R>,
+    checkpoint: Option<&'q mut Checkpoint>,
     /// How the input ended.
     end: Option<std::io::Result<()>>,
     start: Instant,
@@ -192,8 +245,12 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
         while self.calls.len() < MAX_CALLS
             && let Some(batch) = self.plan.next_batch(partial, self.moment())
         {
+            if let Err(error) = self.note_out(&batch) {
+                self.give_back(&batch, &error);
+                return;
+            }
             let queue = self.queue.clone();
-            let lines = batch.iter().map(|sendable| sendable.line).collect();
+            let lines = batch.iter().map(|s| (s.line, s.group.clone())).collect();
             let messages: Vec<_> = batch.into_iter().map(|s| self.outgoing(s)).collect();
             let call = async move { (lines, queue.send_batch(&messages).await) };
             self.calls.push(Box::pin(call));
@@ -210,29 +267,75 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
         }
     }
 
-    fn settle(&mut self, lines: &[u64], answer: BatchAnswer) {
+    /// Notes what goes to the queue, so that whoever goes on after this process sends it under the same ids.
+    fn note_out(&mut self, batch: &[Sendable]) -> Result<(), String> {
+        let out = batch.iter().map(|s| (s.line, s.deduplication_id));
+        self.note(out.collect(), Vec::new())
+    }
+
+    fn give_back(&mut self, batch: &[Sendable], error: &str) {
         let at = self.moment();
+        for sendable in batch {
+            let answer = Answer::Halted(Halt::Checkpoint(error.to_owned()));
+            self.plan.settle(sendable.line, answer, at);
+        }
+    }
+
+    fn note(&mut self, out: Vec<(u64, Option<Timestamp>)>, done: Vec<u64>) -> Result<(), String> {
+        let (from, read) = (self.unsent_from(), self.intake.lines.place());
+        let Some(checkpoint) = &mut self.checkpoint else {
+            return Ok(());
+        };
+        let change = Change {
+            from,
+            read,
+            out,
+            done,
+        };
+        checkpoint.note(change).map_err(|error| error.to_string())
+    }
+
+    /// The first line that is not settled, or not read.
+    fn unsent_from(&self) -> u64 {
+        let next_line = (self.intake.lines.number() + 1).max(self.intake.from_line);
+        self.plan.unsent_from().unwrap_or(next_line)
+    }
+
+    fn settle(&mut self, lines: &[Way], answer: BatchAnswer) {
+        let at = self.moment();
+        let mut done = Vec::new();
         match answer {
             Ok(answers) => {
-                for (&line, answer) in lines.iter().zip(answers) {
-                    let answer = self.judge(line, answer);
+                for ((line, group), answer) in lines.iter().zip(answers) {
+                    let (line, group) = (*line, group.as_deref());
+                    let answer = self.judge(line, group, answer);
+                    done.extend(answer.is_final().then_some(line));
                     self.plan.settle(line, answer, at);
                 }
             }
             Err(error) => {
-                for &line in lines {
+                for &(line, _) in lines {
                     let answer = self.judge_call(line, lines.len(), &error);
+                    done.extend(answer.is_final().then_some(line));
                     self.plan.settle(line, answer, at);
                 }
             }
+        }
+        if let Err(error) = self.note(Vec::new(), done) {
+            self.plan.halt(Halt::Checkpoint(error));
         }
         self.note_recovery();
         self.tell();
     }
 
-    fn judge(&mut self, line: u64, answer: Result<Sent, EntryError>) -> Answer {
+    fn judge(
+        &mut self,
+        line: u64,
+        group: Option<&str>,
+        answer: Result<Sent, EntryError>,
+    ) -> Answer {
         let error = match answer {
-            Ok(sent) => return self.judge_sent(line, &sent.message_id),
+            Ok(sent) => return self.judge_sent(line, group, &sent),
             Err(error) => error,
         };
         match error.kind() {
@@ -241,22 +344,30 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             _ if error.blames_message() => {
                 self.refuse(line, format!("refused by Amazon SQS: {error}"))
             }
-            EntryErrorKind::QueueMissing => Answer::Halted(QueueError::NotFound {
+            EntryErrorKind::QueueMissing => Answer::Halted(Halt::Queue(QueueError::NotFound {
                 url: self.queue.url().to_owned(),
-            }),
-            _ => Answer::Halted(QueueError::Rejected {
+            })),
+            _ => Answer::Halted(Halt::Queue(QueueError::Rejected {
                 action: "SendMessageBatch",
                 code: error.code,
                 message: error.message,
-            }),
+            })),
         }
     }
 
-    fn judge_sent(&mut self, line: u64, message_id: &str) -> Answer {
-        if let Some(earlier) = self.seen.note(message_id, line) {
+    fn judge_sent(&mut self, line: u64, group: Option<&str>, sent: &Sent) -> Answer {
+        let sequence_number = sent.sequence_number.as_deref();
+        if let Some(earlier) = self.seen.note(&sent.message_id, line) {
             let error = format!(
                 "taken for a duplicate of line {earlier} and dropped: the queue deduplicates over all its groups"
             );
+            return self.refuse(line, error);
+        }
+        if let (Some(group), Some(number)) = (group, sequence_number)
+            && !self.seen.is_next(group, number)
+        {
+            let error = "taken for a duplicate of another producer's event in the same millisecond and dropped: \
+                 producers that send to one group at the same time need a lane each (`--lane`)";
             return self.refuse(line, error);
         }
         self.intake.tally.sent += 1;
@@ -271,7 +382,7 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
                 1 => self.refuse(line, error),
                 _ => Answer::RefusedTogether,
             },
-            _ => Answer::Halted(error.clone()),
+            _ => Answer::Halted(Halt::Queue(error.clone())),
         }
     }
 
@@ -301,9 +412,8 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
     }
 
     fn report(self) -> SendReport {
-        let next_line = (self.intake.lines.number() + 1).max(self.intake.from_line);
-        let read_all = matches!(self.end, Some(Ok(())));
-        let unsent_from = self.plan.unsent_from().or((!read_all).then_some(next_line));
+        let is_over = matches!(self.end, Some(Ok(()))) && self.plan.unsent_from().is_none();
+        let unsent_from = (!is_over).then(|| self.unsent_from());
         let halt = self.plan.halted().cloned().map(StopReason::from);
         let input_error = self.end.and_then(Result::err).map(StopReason::Input);
         SendReport {

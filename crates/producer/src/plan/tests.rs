@@ -32,6 +32,7 @@ fn event(group: Option<&str>) -> Ready {
     Ready {
         group: group.map(Arc::from),
         draft: Draft::new("{}", &Event::default(), &fill),
+        sent_as: None,
         size: 100,
     }
 }

@@ -1,5 +1,6 @@
 //! The producer against a queue on `local-sqs`, on virtual time.
 
+mod checkpoint;
 mod lines;
 mod order;
 mod rig;

@@ -28,8 +28,12 @@ pub(crate) enum Fault {
     None,
     /// It takes a while.
     Slow(Duration),
+    /// The queue takes it at once, and the answer takes a while.
+    SlowAnswer(Duration),
     /// The queue takes it, and the answer is lost.
     AnswerLost,
+    /// The queue takes it, and no answer ever comes.
+    TakenWithoutAnswer,
     /// The call is answered with an error.
     Call(u16, &'static str),
     /// These entries, by position, are answered with an error of this code and fault of the sender.
@@ -332,9 +336,18 @@ impl Connector {
                 sleep(time).await;
                 self.forward(request).await
             }
+            Fault::SlowAnswer(time) => {
+                let answer = self.forward(request).await;
+                sleep(time).await;
+                answer
+            }
             Fault::AnswerLost => {
                 self.forward(request).await?;
                 Err(ConnectorError::io("connection reset".into()))
+            }
+            Fault::TakenWithoutAnswer => {
+                self.forward(request).await?;
+                std::future::pending().await
             }
             Fault::Call(status, code) => {
                 let body =
