@@ -245,12 +245,22 @@ fn authentication(
         .ok()
 }
 
-/// Fetches secrets; each that cannot be had is a problem of its own.
+/// Fetches secrets; each that cannot be had is a problem of its own, and each that looks damaged a warning.
 fn fetch(reader: &mut Reader<'_>, key: &str, sources: &[SecretSource]) -> Option<Vec<Secret>> {
-    let fetched = sources.iter().map(|source| {
-        let fetched = secret::fetch(reader.source, source);
-        fetched.map_err(|problem| reader.problem(key, problem)).ok()
-    });
+    let fetched = sources
+        .iter()
+        .map(|source| match secret::fetch(reader.source, source) {
+            Ok(secret) => {
+                if let Some(stray) = secret::stray(&secret) {
+                    reader.warn(key, format!("{source} {stray}"));
+                }
+                Some(secret)
+            }
+            Err(problem) => {
+                reader.problem(key, problem);
+                None
+            }
+        });
     fetched.collect::<Vec<_>>().into_iter().collect()
 }
 

@@ -20,7 +20,7 @@ const MAX_SECRETS: usize = 10;
 /// Where a secret is. Harmless to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
-    /// `env:NAME`: in an environment variable.
+    /// `env:NAME`: in an environment variable; a line ending at its end is no part of the secret.
     Variable(String),
     /// `file:PATH`: in a file; a line ending at its end is no part of the secret.
     File(String),
@@ -70,7 +70,7 @@ impl SecretSource {
                     ));
                 }
                 Some(None) => return Err(format!("{self} is not UTF-8")),
-                Some(Some(value)) => value.to_owned(),
+                Some(Some(value)) => without_line_end(value).to_owned(),
             },
             Self::File(path) => {
                 read(&base.join(path)).map_err(|problem| format!("{self} {problem}"))?
@@ -110,8 +110,43 @@ fn read(path: &Path) -> Result<String, String> {
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+    Ok(without_line_end(&text).to_owned())
+}
+
+/// Without one line ending at its end: most tools that write a file or a variable leave one.
+fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
+/// What stands around a secret and is hardly meant to be part of it: a dashboard, an editor or a file of variables left
+/// it there, and the receiver, whose secret has none of it, finds every signature wrong.
+pub(super) fn stray(secret: &Secret) -> Option<String> {
+    let text = secret.expose();
+    let (first, last) = (text.chars().next()?, text.chars().next_back()?);
+    let found = match (stray_character(first), stray_character(last)) {
+        (Some(what), _) => format!("begins with {what}"),
+        (None, Some(what)) => format!("ends with {what}"),
+        (None, None) if text.len() > 1 && first == last && "\"'`".contains(first) => {
+            "stands in quotes".to_owned()
+        }
+        (None, None) => return None,
+    };
+    Some(format!(
+        "{found}, which is used as part of the secret: remove it, unless the receiver has it too"
+    ))
+}
+
+fn stray_character(c: char) -> Option<&'static str> {
+    match c {
+        '\u{feff}' => Some("a byte order mark"),
+        '\n' | '\r' => Some("a line end"),
+        '\u{2018}'..='\u{201f}' => Some("a typographic quote"),
+        '\u{200b}'..='\u{200f}' | '\u{2060}' => Some("an invisible character"),
+        c if c.is_control() => Some("a control character"),
+        c if c.is_whitespace() => Some("white space"),
+        _ => None,
+    }
 }
 
 impl Setting for SecretSource {

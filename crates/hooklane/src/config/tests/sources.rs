@@ -227,6 +227,71 @@ fn a_variable_that_a_secret_is_taken_from_sets_no_key() {
 }
 
 #[test]
+fn a_line_ending_at_the_end_of_a_variable_is_no_part_of_the_secret() {
+    for (written, secret) in [("s 1\n", "s 1"), ("s1\r\n", "s1"), ("s1\n\n", "s1\n")] {
+        let config = Place::with(GOOD)
+            .work(&[("WORKN_SECRET", written)])
+            .expect("valid");
+        let Authentication::Signed { secrets, .. } = &config.callback.authentication else {
+            panic!("not signed");
+        };
+        assert_eq!(secrets[0].expose(), secret);
+    }
+    let place = Place::with(GOOD);
+    let problems = told(
+        place.work(&[("WORKN_SECRET", "\n")]),
+        place.directory.path(),
+    );
+    assert!(
+        problems[0].contains("env:WORKN_SECRET is empty"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn what_stands_around_a_secret_is_warned_of_by_its_kind_alone() {
+    for (secret, said) in [
+        ("hunter2 ", "ends with white space"),
+        ("\thunter2", "begins with a control character"),
+        ("hunter2\u{a0}", "ends with white space"),
+        ("hunter2\n\n", "ends with a line end"),
+        ("\u{feff}hunter2\n", "begins with a byte order mark"),
+        ("hunter2\u{1}", "ends with a control character"),
+        ("\u{200b}hunter2", "begins with an invisible character"),
+        ("\"hunter2\"", "stands in quotes"),
+        ("'hunter2'\n", "stands in quotes"),
+        ("\u{201c}hunter2\u{201d}", "begins with a typographic quote"),
+    ] {
+        let place = Place::with(GOOD);
+        let variables = [("WORKN_SECRET", secret)];
+        let config = place.work(&variables).expect("valid");
+        let [warning] = &config.warnings[..] else {
+            panic!("{secret:?}: {:?}", config.warnings);
+        };
+        assert_eq!(warning.key, "callback.production.shared_secret");
+        let told = format!("env:WORKN_SECRET {said}, which is used as part of the secret");
+        assert!(warning.problem.contains(&told), "{secret:?}: {warning}");
+        assert!(!warning.problem.contains("hunter2"), "{warning}");
+        let checked = check(place.load(&variables).as_ref());
+        assert!(checked.valid && checked.warnings.len() == 1, "{checked:?}");
+    }
+    for fine in [
+        "hunter2",
+        "hunter2'",
+        "\"hunter2",
+        "'",
+        "a b",
+        "a\u{1}b",
+        "\u{e9}",
+    ] {
+        let config = Place::with(GOOD)
+            .work(&[("WORKN_SECRET", fine)])
+            .expect(fine);
+        assert_eq!(config.warnings, [], "{fine}");
+    }
+}
+
+#[test]
 fn secrets_come_from_files_beside_the_configuration_without_their_line_ending() {
     let place = Place::with(&GOOD.replace(
         "\"env:WORKN_SECRET\"",
