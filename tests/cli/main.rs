@@ -11,6 +11,7 @@ mod listen;
 mod local_sqs;
 mod queues_and_send;
 mod readme;
+mod sending;
 mod signals;
 mod support;
 mod usage;
