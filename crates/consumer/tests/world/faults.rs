@@ -30,6 +30,18 @@ impl Call {
     pub fn is_to_the_internal_queue(&self) -> bool {
         self.body.contains("events-internal.fifo")
     }
+
+    /// What a batch is about.
+    pub fn entries(&self) -> Vec<serde_json::Value> {
+        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        body["Entries"].as_array().cloned().unwrap_or_default()
+    }
+
+    fn refused(&self, code: &str) -> String {
+        let refuse = |entry: &serde_json::Value| serde_json::json!({"Id": entry["Id"], "Code": code, "Message": "no", "SenderFault": true});
+        let failed: Vec<_> = self.entries().iter().map(refuse).collect();
+        serde_json::json!({"Failed": failed}).to_string()
+    }
 }
 
 /// What happens to a call.
@@ -42,10 +54,14 @@ pub enum Fault {
     AnswerLost,
     /// SQS does it, after so long.
     Slow(Duration),
+    /// SQS does it at once, and the answer comes after so long.
+    AnswerLate(Duration),
     /// No answer ever comes.
     Silence,
     /// SQS does nothing and answers this.
     Answer(u16, &'static str),
+    /// SQS refuses every entry of a batch, with this code.
+    Refused(&'static str),
 }
 
 type Decide = dyn Fn(&Call) -> Fault + Send + Sync;
@@ -111,12 +127,22 @@ impl HttpConnector for Line {
             match fault {
                 Fault::None => answer.call(request).await,
                 Fault::Slow(delay) => {
+                    // Whoever gives up on it does not call it back.
+                    let late = tokio::spawn(async move {
+                        tokio::time::sleep(delay).await;
+                        answer.call(request).await
+                    });
+                    late.await.expect("a call does not panic")
+                }
+                Fault::AnswerLate(delay) => {
+                    let answered = answer.call(request).await;
                     tokio::time::sleep(delay).await;
-                    answer.call(request).await
+                    answered
                 }
                 Fault::Silence => std::future::pending().await,
-                Fault::Unavailable => Ok(answer_of(503, "{}")),
-                Fault::Answer(status, body) => Ok(answer_of(status, body)),
+                Fault::Unavailable => Ok(answer_of(503, "{}".to_owned())),
+                Fault::Answer(status, body) => Ok(answer_of(status, body.to_owned())),
+                Fault::Refused(code) => Ok(answer_of(200, call.refused(code))),
                 Fault::AnswerLost => {
                     answer.call(request).await?;
                     Err(ConnectorError::io("the connection broke".into()))
@@ -126,7 +152,7 @@ impl HttpConnector for Line {
     }
 }
 
-fn answer_of(status: u16, body: &'static str) -> HttpResponse {
+fn answer_of(status: u16, body: String) -> HttpResponse {
     HttpResponse::new(
         StatusCode::try_from(status).expect("a status"),
         SdkBody::from(body),
