@@ -30,6 +30,7 @@ struct State {
     is_down: bool,
     down: Windows,
     calls: BTreeMap<String, usize>,
+    deleted: usize,
 }
 
 impl Proxy {
@@ -79,6 +80,11 @@ impl Proxy {
     pub(crate) fn calls(&self) -> BTreeMap<String, usize> {
         self.line.state().calls.clone()
     }
+
+    /// How many messages were asked to be deleted.
+    pub(crate) fn deleted(&self) -> usize {
+        self.line.state().deleted
+    }
 }
 
 impl Line {
@@ -118,6 +124,10 @@ impl Line {
             .calls
             .entry(action.unwrap_or_default().to_owned())
             .or_default() += 1;
+        if action == Some("DeleteMessageBatch") {
+            let body: serde_json::Value = serde_json::from_slice(&call.body).unwrap_or_default();
+            state.deleted += body["Entries"].as_array().map_or(0, Vec::len);
+        }
         state.is_down
     }
 }

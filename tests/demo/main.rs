@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 fn demo(minute: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hooklane"));
@@ -29,14 +28,11 @@ fn figure(text: &str, what: &str) -> usize {
 
 #[test]
 fn the_demo_proves_its_claims_and_shows_its_dead_letters() {
-    let began = Instant::now();
     let output = demo("2s").output().expect("the demo runs");
-    let took = began.elapsed();
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{errors}");
     assert_eq!(errors, "", "nothing is logged");
-    assert!(took < Duration::from_secs(30), "took {took:?}");
 
     let (sent, accepted) = (figure(&text, "events sent"), figure(&text, "accepted"));
     let dead_letters = figure(&text, "dead letters");
@@ -50,7 +46,9 @@ fn the_demo_proves_its_claims_and_shows_its_dead_letters() {
     let exhausted = text.lines().filter(|line| line.contains("exhausted"));
     for line in exhausted.clone() {
         assert_eq!(line.matches(" 500").count(), 4, "{line}");
-        assert!(line.contains("+2.") || line.contains("+3."), "{line}");
+        let waits = line.split('+').skip(1);
+        let seconds = waits.filter_map(|wait| wait.split('.').next()?.parse::<u32>().ok());
+        assert!(seconds.max() >= Some(2), "{line}");
     }
     assert_eq!(exhausted.count(), dead_letters - 1);
     assert!(

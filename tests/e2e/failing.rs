@@ -11,9 +11,8 @@ use crate::world::{World, callback, event};
 /// The one long wait of the schedule, shortened; the two others are zero.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// How much later than asked an attempt may come.
-const LATE: Duration = Duration::from_secs(2);
-
+/// Not before the wait. How soon after it is shown on virtual time (`crates/consumer/tests`): here it would say how busy
+/// the machine is.
 fn assert_waits_kept(attempts: &[Request]) {
     let numbers: Vec<_> = attempts.iter().map(Request::attempt).collect();
     let as_counted: Vec<_> = (1..=attempts.len() as u32).collect();
@@ -27,11 +26,6 @@ fn assert_waits_kept(attempts: &[Request]) {
         };
         assert!(
             waited >= wait,
-            "attempt {} came after {waited:?}",
-            pair[1].attempt()
-        );
-        assert!(
-            waited < wait + LATE,
             "attempt {} came after {waited:?}",
             pair[1].attempt()
         );
@@ -98,11 +92,8 @@ fn an_endpoint_that_answers_500_gets_four_attempts_then_the_event_lies_in_the_in
         "a follower overtook: {followers:?}"
     );
     let others = ids("other");
+    // That they do not wait for it is shown on virtual time too.
     assert_eq!(others.len(), 12);
-    assert!(
-        others.iter().all(|other| other.at < attempts[2].at),
-        "another group waited: {others:?}"
-    );
 
     assert_shown(&world, &attempts);
 }
