@@ -94,11 +94,11 @@ async fn a_lane_whose_handles_have_expired_gives_back_what_is_behind_its_head_an
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_is_counted_from_before_its_extension_was_asked_for() {
-    // The first extension is answered after 15 s; until then, so much of it has passed.
+    // The first extension is answered after 9 s; so much of it has passed then.
     let first = Mutex::new(true);
     let decide = move |call: &Call| match call.action.as_str() {
         CHANGE if std::mem::take(&mut *first.lock().unwrap()) => {
-            Fault::AnswerLate(Duration::from_secs(15))
+            Fault::AnswerLate(Duration::from_secs(9))
         }
         _ => Fault::None,
     };

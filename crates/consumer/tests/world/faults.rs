@@ -123,16 +123,13 @@ impl HttpConnector for Line {
         };
         let fault = (self.decide)(&call);
         let answer = self.inner.clone();
-        HttpConnectorFuture::new(async move {
+        // Whoever gives up on a call does not undo it: SQS does what has reached it.
+        let effect = async move {
             match fault {
                 Fault::None => answer.call(request).await,
                 Fault::Slow(delay) => {
-                    // Whoever gives up on it does not call it back.
-                    let late = tokio::spawn(async move {
-                        tokio::time::sleep(delay).await;
-                        answer.call(request).await
-                    });
-                    late.await.expect("a call does not panic")
+                    tokio::time::sleep(delay).await;
+                    answer.call(request).await
                 }
                 Fault::AnswerLate(delay) => {
                     let answered = answer.call(request).await;
@@ -148,6 +145,10 @@ impl HttpConnector for Line {
                     Err(ConnectorError::io("the connection broke".into()))
                 }
             }
+        };
+        HttpConnectorFuture::new(async move {
+            let effect = tokio::spawn(effect);
+            effect.await.expect("a call does not panic")
         })
     }
 }

@@ -150,7 +150,8 @@ impl World {
         script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let local = LocalSqs::new(Limits::default());
-        Self::on(local.http_client(), kind, script).await
+        let network = faults::with_faults(local.http_client(), |_| faults::Fault::None);
+        Self::on(network, kind, script).await
     }
 
     pub async fn on(
