@@ -13,6 +13,7 @@ mod queues_and_send;
 mod readme;
 mod sending;
 mod signals;
+mod start;
 mod support;
 mod usage;
 mod verify;

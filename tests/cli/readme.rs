@@ -90,7 +90,7 @@ fn a_worker_tells_its_state_on_the_three_paths_of_the_readme() {
     let line = worker.wait_for_log("state on http://");
     let (url, _) = line.rsplit_once(": /healthz").expect("an address");
     let state = address(url);
-    worker.wait_for_log("attempt");
+    worker.wait_for_log("attempt=1");
     for path in ["/healthz", "/readyz"] {
         let answer = get(state, path);
         assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");

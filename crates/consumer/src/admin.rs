@@ -6,29 +6,30 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::Health;
+use crate::Status;
 
-/// Serves a worker's state until `stop`.
+/// Serves how the program is until `stop`, from before there is a worker.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve_admin(
     listener: TcpListener,
-    health: Health,
+    status: Status,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let verdict = |good: bool| {
-        if good {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+    let (live, ready) = (status.clone(), status.clone());
+    let live = async move || match live.is_live() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let (live, ready) = (health.clone(), health.clone());
+    let ready = async move || match ready.unready() {
+        None => (StatusCode::OK, String::new()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    };
     let routes = Router::new()
-        .route("/healthz", get(async move || verdict(live.is_live())))
-        .route("/readyz", get(async move || verdict(ready.is_ready())))
-        .route("/metrics", get(async move || health.metrics()));
+        .route("/healthz", get(live))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(async move || status.metrics()));
     axum::serve(listener, routes)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

@@ -18,6 +18,7 @@ mod report;
 mod settings;
 mod settler;
 mod shared;
+mod status;
 mod tally;
 mod worker;
 
@@ -26,4 +27,5 @@ pub use admin::serve_admin;
 pub use breakage::Breakage;
 pub use health::Health;
 pub use settings::{Mode, Settings, Summary};
+pub use status::Status;
 pub use worker::{Wiring, Worker};

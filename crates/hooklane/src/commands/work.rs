@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use consumer::post::HttpPost;
-use consumer::{Health, Mode, Settings, Summary, Wiring, Worker, serve_admin};
+use consumer::{Mode, Settings, Status, Summary, Wiring, Worker, serve_admin};
 use queue::admin::{Backstop, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, backstop};
 use queue::{Clock, Queue, QueueError, Sqs};
 use store::{Ledger, LedgerError, LedgerSpec};
@@ -32,10 +32,16 @@ pub(super) async fn run(arguments: Work, context: &Context) -> anyhow::Result<Ex
         Mode::Serve
     };
     let listener = listener(config.worker.admin_listen, mode).await?;
-    let summary = match worker(config, &stop).await? {
+    let start = Start {
+        status: Status::default(),
+        stop,
+    };
+    // Whoever looks after us asks from the first moment on, however long the start has to wait.
+    serve(listener, start.status.clone());
+    let summary = match worker(config, &start).await? {
         Some(worker) => {
-            serve(listener, worker.health());
-            worker.run(mode, stop).await
+            start.status.started(worker.health());
+            worker.run(mode, start.stop).await
         }
         // Told to stop before the queues could be reached.
         None => Summary::default(),
@@ -46,20 +52,23 @@ pub(super) async fn run(arguments: Work, context: &Context) -> anyhow::Result<Ex
     Ok(Exit::Done)
 }
 
+/// What the start of a worker has to mind: it may be told to stop, and others ask how it is.
+struct Start {
+    status: Status,
+    stop: CancellationToken,
+}
+
 /// Puts the worker together; none if it was told to stop before SQS could be reached.
-async fn worker(
-    config: WorkConfig,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<Worker<HttpPost>>> {
+async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Worker<HttpPost>>> {
     for warning in &config.warnings {
         warn!("{warning}");
     }
     let post = HttpPost::new(config.endpoint)?;
     let sqs = Sqs::from_env().await;
-    let Some(source) = open_queue(&sqs, &config.queues.url, stop).await? else {
+    let Some(source) = open_queue(&sqs, &config.queues.url, start).await? else {
         return Ok(None);
     };
-    let Some(dead_letters) = open_queue(&sqs, &config.queues.dead_letter_url, stop).await? else {
+    let Some(dead_letters) = open_queue(&sqs, &config.queues.dead_letter_url, start).await? else {
         return Ok(None);
     };
     check(&source, &dead_letters)?;
@@ -67,7 +76,7 @@ async fn worker(
     let retention_s = source.attributes().retention_s;
     let retention_s = retention_s.max(dead_letters.attributes().retention_s);
     let retention = Duration::from_secs(retention_s);
-    let Some(ledger) = open_ledger(&config.worker.ledger, retention, stop).await? else {
+    let Some(ledger) = open_ledger(&config.worker.ledger, retention, start).await? else {
         return Ok(None);
     };
     info!(
@@ -94,48 +103,47 @@ async fn worker(
     Ok(Some(Worker::new(settings, wiring)))
 }
 
-async fn open_queue(
-    sqs: &Sqs,
-    url: &str,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<Queue>> {
+async fn open_queue(sqs: &Sqs, url: &str, start: &Start) -> anyhow::Result<Option<Queue>> {
     let open = async || Queue::open(sqs, url).await;
-    let opened = until_reachable("the queue", stop, open, QueueError::is_transient).await;
+    let opened = until_reachable("the queue", start, open, QueueError::is_transient).await;
     Ok(opened?)
 }
 
 async fn open_ledger(
     spec: &LedgerSpec,
     retention: Duration,
-    stop: &CancellationToken,
+    start: &Start,
 ) -> anyhow::Result<Option<Ledger>> {
     let open = async || Ledger::open(spec, retention).await;
-    let opened = until_reachable("the ledger", stop, open, LedgerError::is_transient).await;
+    let opened = until_reachable("the ledger", start, open, LedgerError::is_transient).await;
     opened.context("worker.ledger")
 }
 
 /// Opens something, waiting while it cannot be reached: that never ends a worker. None if it was told to stop.
 async fn until_reachable<T, E: std::fmt::Display>(
     what: &str,
-    stop: &CancellationToken,
+    start: &Start,
     open: impl AsyncFn() -> Result<T, E>,
     is_transient: impl Fn(&E) -> bool,
 ) -> Result<Option<T>, E> {
     let mut backoff = FIRST_BACKOFF;
+    start.status.waits_for(&format_args!("opening {what}"));
     loop {
         let opened = tokio::select! {
             opened = open() => opened,
-            () = stop.cancelled() => return Ok(None),
+            () = start.stop.cancelled() => return Ok(None),
         };
         match opened {
             Ok(opened) => return Ok(Some(opened)),
             Err(why) if is_transient(&why) => {
+                let cause = format_args!("{what} cannot be opened: {why}");
+                start.status.waits_for(&cause);
                 if backoff == FIRST_BACKOFF {
                     error!(error = %why, "{what} cannot be opened; trying again until it can");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
-                    () = stop.cancelled() => return Ok(None),
+                    () = start.stop.cancelled() => return Ok(None),
                 }
             }
             Err(why) => return Err(why),
@@ -190,14 +198,14 @@ async fn listener(address: SocketAddr, mode: Mode) -> anyhow::Result<Option<TcpL
     }
 }
 
-/// Serves the worker's state as long as the program runs, the time of stopping included.
-fn serve(listener: Option<TcpListener>, health: Health) {
+/// Serves how we are as long as the program runs, the times of starting and stopping included.
+fn serve(listener: Option<TcpListener>, status: Status) {
     let Some(listener) = listener else { return };
     if let Ok(address) = listener.local_addr() {
         info!("state on http://{address}: /healthz, /readyz, /metrics");
     }
     tokio::spawn(async move {
-        if let Err(why) = serve_admin(listener, health, CancellationToken::new()).await {
+        if let Err(why) = serve_admin(listener, status, CancellationToken::new()).await {
             error!(error = %why, "no more /healthz, /readyz and /metrics");
         }
     });
