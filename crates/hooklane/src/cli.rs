@@ -176,26 +176,32 @@ Examples:
 /// is 1. Uses queue.url.
 #[derive(Args)]
 #[command(after_help = "\
-Sent again: a line without a msg_id gets one that is derived from the file (its path and the time it was last
-written to), the event's name, its group, the line's number and its bytes: the same line of the same file is the
-same event to its receivers, and a file that was written anew has new ones. What comes by standard input or a
-pipe has no such name: its lines get new ids each time, unless --input-name names it.
+Sent again: a line without a msg_id gets one that is derived from the file (its
+path and the time it was last written to), the event's name, its group, the
+line's number and its bytes. The same line of the same file is the same event to
+its receivers; a file that was written anew has new ones. What comes by standard
+input or a pipe has no such name: its lines get new ids each time, unless
+--input-name names it.
 
-Killed or stopped: a send of a file notes in FILE.hooklane-checkpoint what it sends before it sends it, and removes
-that at its end. --resume goes on from it: nothing is left out, nothing overtakes, and within five minutes nothing is
-sent twice; later, the newest event of a group may be, under the same id. Standard input has no checkpoint.
+Killed or stopped: a send of a file notes in FILE.hooklane-checkpoint what it
+sends before it sends it, and removes that at its end. --resume goes on from it:
+nothing is left out, nothing overtakes, and within five minutes nothing is sent
+twice; later, the newest event of a group may be, under the same id. Standard
+input has no checkpoint.
 
-At the same time: without --lane a send takes one of sixteen lanes that no other send of this user to this queue has
-on this machine, or refuses; it sends 62 events a second of one group. Each keeps its own order. Sends on several
-machines cannot see each other, and two of the same lane lose events of groups that they share: give each a --lane.
---lane 0/1, for the only producer, sends 1,000 a second of one group.
+At the same time: without --lane a send takes one of sixteen lanes that no other
+send of this user to this queue has on this machine, or refuses; it sends 62
+events a second of one group. Each keeps its own order. Sends on several
+machines cannot see each other, and two of the same lane lose events of groups
+that they share: give each a --lane. --lane 0/1, for the only producer, sends
+1,000 a second of one group.
 
 Examples:
   hooklane send events.jsonl
   hooklane send events.jsonl --event-setup 42 --event talent_created
   producer | hooklane send -
-  hooklane send events.jsonl --resume             go on where a send stopped or was killed
-  hooklane send events.jsonl --from 1201          from this line on, whatever was sent
+  hooklane send events.jsonl --resume       go on where a send was stopped
+  hooklane send events.jsonl --from 1201    from this line on, whatever was sent
   hooklane send a.jsonl --lane 0/2 & hooklane send b.jsonl --lane 1/2")]
 pub(crate) struct Send {
     /// The file, or - for standard input
