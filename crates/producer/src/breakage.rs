@@ -22,6 +22,8 @@ pub enum Breakage {
     GroupInOneBatch,
     /// An event that failed is sent again with a new deduplication id.
     FreshIdOnRetry,
+    /// A line is not noted in the checkpoint before it is sent.
+    NotedAfterwards,
 }
 
 #[cfg(feature = "breakages")]
@@ -31,10 +33,11 @@ thread_local! {
 
 impl Breakage {
     /// All of them.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::ClockAhead,
         Self::GroupInOneBatch,
         Self::FreshIdOnRetry,
+        Self::NotedAfterwards,
     ];
 
     /// From now on the producers of this thread make this mistake, or none.

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufRead, AsyncSeek, AsyncSeekExt};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::breakage::Breakage;
 use crate::checkpoint::{Change, Checkpoint};
 use crate::intake::{Checked, Earlier, Intake};
 use crate::options::{SendError, SendOptions, limits};
@@ -269,6 +270,9 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
 
     /// Notes what goes to the queue, so that whoever goes on after this process sends it under the same ids.
     fn note_out(&mut self, batch: &[Sendable]) -> Result<(), String> {
+        if Breakage::NotedAfterwards.is_made() {
+            return Ok(());
+        }
         let out = batch.iter().map(|s| (s.line, s.deduplication_id));
         self.note(out.collect(), Vec::new())
     }

@@ -16,10 +16,12 @@ mod log;
 mod network;
 mod oracles;
 mod plan;
+mod producers;
 mod report;
 mod told;
 mod wires;
 
 pub use cut_off::{Cut, CutReport, check_cut_off};
 pub use plan::Profile;
+pub use producers::{ProducersReport, check_producers};
 pub use report::{Report, Totals, check, check_crash, check_killer, check_replays};
