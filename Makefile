@@ -1,7 +1,7 @@
 # The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too, and
 # Chromium, which they install as root on Debian.
 
-.PHONY: demo test sim e2e e2e-ministack mutants emulator browser screenshots chaos lint format docs check conformance bench
+.PHONY: demo test sim e2e e2e-ministack mutants emulator browser screenshots chaos lint format docs check conformance bench deny
 
 # The main job on this machine, in one process: see README.md.
 demo:
@@ -26,10 +26,16 @@ e2e: emulator
 e2e-ministack: emulator
 	scripts/e2e ministack
 
-# Whether the tests of the pure core notice every change of it; some fifteen minutes, so not part of CI.
+# Whether the tests notice every change of the pure core, and of the worker and its ledger. Hours, so not part of CI; some
+# fifteen minutes with PACKAGES="event delivery".
 # Needs cargo-mutants: cargo install cargo-mutants --version 27.1.0 --locked
-mutants:
-	cargo mutants --package event --package delivery --output target
+PACKAGES ?= event delivery consumer store
+mutants: emulator
+	cargo mutants $(addprefix --package ,$(PACKAGES)) --output target
+
+# Advisories, licences and sources of what we depend on (deny.toml), where cargo-deny and its database can be had.
+deny:
+	scripts/deny
 
 # Installs the emulator of AWS that some tests run, in target/tools, if it is not there.
 emulator:
