@@ -16,7 +16,7 @@ const SENT: Timestamp = Timestamp::from_millis(1_739_370_645_123);
 
 /// A local queue pair, and the internal queue of it.
 pub(crate) struct World {
-    _local: LocalSqs,
+    local: LocalSqs,
     pub(crate) home: Home,
     dead_letters: Queue,
     runtime: tokio::runtime::Runtime,
@@ -44,7 +44,7 @@ impl World {
             .block_on(Queue::open(&sqs, url.expect("a URL")))
             .expect("opened");
         let world = Self {
-            _local: local,
+            local,
             home,
             dead_letters,
             runtime,
@@ -68,6 +68,10 @@ impl World {
         let rows = documents(&listed.stdout).into_iter();
         rows.map(|row| row["id"].as_str().expect("an id").to_owned())
             .collect()
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.local.variables[0].1.clone()
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -4,6 +4,7 @@
 
 mod configuration;
 mod console;
+mod denied;
 mod dlq;
 mod dlq_changes;
 mod dlq_files;

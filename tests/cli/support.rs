@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, even on a machine that is busy: only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory to run in, and the environment to run with. Nothing of the surroundings is passed on.
 pub(crate) struct Home {

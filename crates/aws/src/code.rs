@@ -12,6 +12,12 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether a permission is missing; the other codes of [`Fault::Denied`] say that AWS does not know who calls, or
+    /// does not believe it.
+    pub fn is_about_permission(code: &str) -> bool {
+        ["AccessDenied", "AccessDeniedException", "NotAuthorized"].contains(&code)
+    }
+
     /// Sorts a code, given without a prefix; none if it means something of the one service.
     pub fn of(code: &str) -> Option<Self> {
         match code {
@@ -30,6 +36,10 @@ impl Fault {
             | "Unknown" => Some(Self::Server),
             "AccessDenied"
             | "AccessDeniedException"
+            | "NotAuthorized"
+            | "IncompleteSignature"
+            | "RequestExpired"
+            | "InvalidAccessKeyId"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "SignatureDoesNotMatch"

@@ -44,8 +44,10 @@ pub(crate) fn letter(
 pub(crate) enum NotSent {
     /// The internal queue does not answer or asks us to slow down.
     Down(QueueError),
-    /// It refuses this message, or us: only a person can change that. The reason in SQS's own words.
+    /// It refuses this message: only a person can change that. The reason in SQS's own words.
     Refused(String),
+    /// AWS refuses us: another matter for a person.
+    Denied(QueueError),
 }
 
 /// Sends a message to the internal queue: a group of its own, deduplicated by its MessageId as AWS's own
@@ -72,7 +74,10 @@ pub(crate) async fn send(
             action: "SendMessageBatch",
             message: error.to_string(),
         })),
-        Some(Err(error)) => Err(NotSent::Refused(error.to_string())),
+        Some(Err(error)) => match queue.denial_of_send(&error) {
+            Some(denied) => Err(NotSent::Denied(denied)),
+            None => Err(NotSent::Refused(error.to_string())),
+        },
         None => unreachable!("a batch answers for each of its entries"),
     }
 }
@@ -81,10 +86,10 @@ pub(crate) async fn send(
 /// outage: if it closed the gate, looks that find the queue there would open it again and again, and the receive
 /// counts of all that is held would run up.
 fn not_sent(error: QueueError) -> NotSent {
-    if error.is_transient() {
-        NotSent::Down(error)
-    } else {
-        NotSent::Refused(error.to_string())
+    match error {
+        error if error.is_transient() => NotSent::Down(error),
+        error if error.is_denied() => NotSent::Denied(error),
+        error => NotSent::Refused(error.to_string()),
     }
 }
 

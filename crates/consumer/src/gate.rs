@@ -1,17 +1,47 @@
-//! Open while the ledger and the internal queue are there. Closed, the worker receives nothing, is not
+//! Open while nothing is amiss that would make receiving harmful. Closed, the worker receives nothing, is not
 //! ready, and gives back what it holds with a visibility that grows (DESIGN section 3, "Giving back").
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use queue::QueueError;
+use store::LedgerError;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::dead_letters::AGAIN_WITHIN;
 use crate::post::Shortage;
+
+/// Why the gate is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    /// The ledger cannot be read or written.
+    Ledger,
+    /// The internal queue takes nothing.
+    InternalQueue,
+    /// Messages cannot be hidden: a wait would be as long as the lease, and what is given back stays hidden.
+    Hiding,
+    /// This machine has no descriptors, ports, buffers or memory for a request.
+    Shortage,
+}
+
+impl Cause {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Ledger => "the ledger is down",
+            Self::InternalQueue => "the internal queue is down",
+            Self::Hiding => "messages of the source queue cannot be hidden",
+            Self::Shortage => {
+                "this machine has run out of what a request needs (see `ulimit -n` and worker.max_in_flight)"
+            }
+        }
+    }
+}
 
 const FIRST_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -29,6 +59,7 @@ pub(crate) struct Gate {
 /// How long what is given back stays hidden, and how long until the next look.
 #[derive(Debug)]
 struct Pace {
+    causes: BTreeSet<Cause>,
     backoff: Duration,
     reopened: Option<Instant>,
 }
@@ -45,6 +76,7 @@ impl Gate {
             open: AtomicBool::new(true),
             changed: Notify::new(),
             pace: Mutex::new(Pace {
+                causes: BTreeSet::new(),
                 backoff: FIRST_BACKOFF,
                 reopened: None,
             }),
@@ -84,30 +116,26 @@ impl Gate {
         was_open
     }
 
-    /// Something is down. Said once, when it goes down.
-    pub(crate) fn close(&self, what: &str, why: &dyn std::fmt::Display) {
-        if self.set(false) {
-            error!(error = %why, "{what} is down: receiving stops, messages in hand are given back, nothing is lost");
-            self.slow_down();
-        }
-    }
-
-    /// No request can be made, for want of something on our side. Said once, as above.
-    pub(crate) fn close_for_want(&self, shortage: &Shortage) {
-        if self.set(false) {
-            error!(error = %shortage, "this machine has run out of what a request needs: receiving stops, messages in hand are given back, no attempt is counted; see `ulimit -n` and worker.max_in_flight");
-            self.slow_down();
-        }
-    }
-
-    fn slow_down(&self) {
+    /// Something is amiss. Each cause is said once, until the gate opens again.
+    pub(crate) fn close(&self, cause: Cause, why: &dyn Why) {
         let mut pace = self.pace();
+        if pace.causes.insert(cause) {
+            say(cause, why);
+        }
+        if !self.set(false) {
+            return;
+        }
         // A look that finds all well does not prove that a write succeeds: what goes down again soon after
         // is met more slowly, so that nobody's receive count runs up meanwhile.
         match pace.reopened.take() {
             Some(reopened) if reopened.elapsed() < 2 * LONGEST_BACKOFF => pace.slower(),
             _ => pace.backoff = FIRST_BACKOFF,
         }
+    }
+
+    /// Whether this is among the reasons why the gate is closed.
+    pub(crate) fn is_closed_by(&self, cause: Cause) -> bool {
+        self.pace().causes.contains(&cause)
     }
 
     /// How long what is given back now stays hidden, and how long until the next look.
@@ -122,14 +150,59 @@ impl Gate {
 
     /// All seems well again.
     pub(crate) fn reopen(&self) {
-        self.pace().reopened = Some(Instant::now());
+        let mut pace = self.pace();
+        pace.reopened = Some(Instant::now());
+        pace.causes.clear();
         if !self.set(true) {
-            info!("the ledger and the internal queue are there again: receiving goes on");
+            info!("all is well again: receiving goes on");
         }
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().expect("no holder panics")
+    }
+}
+
+/// Why something cannot be used.
+pub(crate) trait Why: Display {
+    /// Whether AWS refuses us, which has been said by then (see [`crate::denials`]).
+    fn is_denied(&self) -> bool;
+}
+
+impl Why for QueueError {
+    fn is_denied(&self) -> bool {
+        self.is_denied()
+    }
+}
+
+impl Why for LedgerError {
+    fn is_denied(&self) -> bool {
+        self.is_denied()
+    }
+}
+
+impl Why for Shortage {
+    fn is_denied(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+impl Why for &str {
+    fn is_denied(&self) -> bool {
+        false
+    }
+}
+
+fn say(cause: Cause, why: &dyn Why) {
+    let what = cause.what();
+    match why.is_denied() {
+        true => {
+            warn!(error = %why, "{what}: receiving stops, messages in hand are given back, nothing is lost");
+        }
+        false => {
+            error!(error = %why, "{what}: receiving stops, messages in hand are given back, nothing is lost");
+        }
     }
 }
 
@@ -142,21 +215,21 @@ mod tests {
         let gate = Gate::new();
         let mut backoffs = Vec::new();
         for _ in 0..8 {
-            gate.close("the internal queue", &"denied");
+            gate.close(Cause::InternalQueue, &"denied");
             backoffs.push(gate.backoff().as_secs());
             tokio::time::advance(gate.backoff()).await;
             gate.reopen();
         }
         assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 240, 240]);
         tokio::time::advance(2 * LONGEST_BACKOFF).await;
-        gate.close("the internal queue", &"denied");
+        gate.close(Cause::InternalQueue, &"denied");
         assert_eq!(gate.backoff(), FIRST_BACKOFF);
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_look_that_finds_it_still_down_doubles_the_wait() {
         let gate = Gate::new();
-        gate.close("the ledger", &"disk full");
+        gate.close(Cause::Ledger, &"disk full");
         gate.still_closed();
         assert_eq!(gate.backoff(), 2 * FIRST_BACKOFF);
         assert!(!gate.is_open());

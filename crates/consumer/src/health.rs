@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use queue::QueueError;
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::gate::Gate;
 use crate::tally::Tally;
@@ -73,8 +73,15 @@ impl Health {
     pub(crate) fn failed(&self, why: &QueueError) {
         let mut receiving = self.receiving();
         receiving.failing = true;
-        if receiving.last_failure.replace(Instant::now()).is_none() {
-            error!(error = %why, "receiving from SQS fails; trying again until it works");
+        if receiving.last_failure.replace(Instant::now()).is_some() {
+            return;
+        }
+        match why.is_denied() {
+            // Said already, see `denials`.
+            true => warn!(error = %why, "nothing can be received; trying again until it works"),
+            false => {
+                error!(error = %why, "receiving from SQS fails; trying again until it works");
+            }
         }
     }
 
@@ -173,7 +180,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_gate_makes_a_worker_unready_but_not_dead() {
         let health = Health::new();
-        health.gate.close("the ledger", &"disk full");
+        health.gate.close(crate::gate::Cause::Ledger, &"disk full");
         tokio::time::advance(STUCK_AFTER).await;
         assert!(health.is_live() && !health.is_ready());
         assert!(health.metrics().contains("hooklane_ready 0\n"));

@@ -8,6 +8,7 @@ mod admin;
 mod breakage;
 mod dead_letters;
 mod gate;
+mod denials;
 mod health;
 mod held;
 mod lane;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts};
 use event::Event;
-use queue::Received;
+use queue::{QueueError, Received};
 use store::LedgerError;
 use tracing::{error, info, warn};
 
@@ -70,7 +70,18 @@ pub(crate) fn dead_letter(message: &Received, letter: &DeadLetter) {
     );
 }
 
-/// The internal queue refuses an event, or the worker. The event is held and its group waits: this needs a
+/// AWS does not let us send to the internal queue, which is said once (see `denials`). Here it is said of each event
+/// that it is held for that.
+pub(crate) fn denied(message: &Received, why: &QueueError) {
+    warn!(
+        message_id = message.message_id,
+        group = message.group,
+        error = %why,
+        "an event cannot go into the internal queue: it is held in the source queue and its group waits"
+    );
+}
+
+/// The internal queue refuses an event. The event is held and its group waits: this needs a
 /// person.
 pub(crate) fn refused(message: &Received, why: &str) {
     error!(

@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::bytes::{Reserved, Room};
+use crate::denials::Denials;
+use crate::gate::Cause;
 use crate::health::Health;
 use crate::held::{Held, Lease};
 use crate::lane;
@@ -74,13 +77,16 @@ impl<P: Post> Worker<P> {
     /// Puts a worker together; nothing runs yet.
     pub fn new(settings: Settings, wiring: Wiring<P>) -> Self {
         let health = Health::new();
-        let notes = Notes::new(wiring.source.url(), wiring.ledger.clone(), wiring.clock);
+        let denials = Arc::<Denials>::default();
+        let source = denials.watch_source(wiring.source, health.gate.clone());
+        let ledger = denials.watch_ledger(wiring.ledger);
+        let notes = Notes::new(source.url(), ledger.clone(), wiring.clock);
         let shared = Shared {
             settings,
             notes: Arc::new(notes),
-            source: wiring.source,
-            dead_letters: wiring.dead_letters,
-            ledger: wiring.ledger,
+            source,
+            dead_letters: denials.watch(wiring.dead_letters),
+            ledger,
             post: wiring.post,
             clock: wiring.clock,
             memory: Arc::default(),
@@ -341,11 +347,9 @@ async fn watch_the_gate<P: Post>(shared: Arc<Shared<P>>) {
     loop {
         shared.gate.closed().await;
         sleep(shared.gate.backoff()).await;
-        let ledger = shared.ledger.check().await.is_ok();
-        if ledger && shared.dead_letters.counts().await.is_ok() {
-            shared.gate.reopen();
-        } else {
-            shared.gate.still_closed();
+        match is_all_well(&shared).await {
+            true => shared.gate.reopen(),
+            false => shared.gate.still_closed(),
         }
     }
 }
@@ -359,6 +363,20 @@ async fn expire_records<P: Post>(shared: Arc<Shared<P>>) {
             Err(error) => warn!(%error, "old records stay in the ledger for now"),
         }
         sleep(EXPIRY_INTERVAL).await;
+/// Tries whatever may have closed the gate. What is found amiss that did not close it is said too.
+async fn is_all_well<P: Post>(shared: &Shared<P>) -> bool {
+    if let Err(error) = shared.ledger.check().await {
+        shared.gate.close(Cause::Ledger, &error);
+        return false;
+    }
+    if let Err(error) = shared.dead_letters.counts().await {
+        shared.gate.close(Cause::InternalQueue, &error);
+        return false;
+    }
+    // Only an attempt to hide can tell whether it is allowed, and so it is made only then.
+    !shared.gate.is_closed_by(Cause::Hiding) || shared.source.check_may_hide().await.is_ok()
+}
+
     }
 }
 

@@ -351,10 +351,13 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             EntryErrorKind::QueueMissing => Answer::Halted(Halt::Queue(QueueError::NotFound {
                 url: self.queue.url().to_owned(),
             })),
-            _ => Answer::Halted(Halt::Queue(QueueError::Rejected {
-                action: "SendMessageBatch",
-                code: error.code,
-                message: error.message,
+            _ => Answer::Halted(Halt::Queue(match self.queue.denial_of_send(&error) {
+                Some(denied) => denied,
+                None => QueueError::Rejected {
+                    action: "SendMessageBatch",
+                    code: error.code,
+                    message: error.message,
+                },
             })),
         }
     }

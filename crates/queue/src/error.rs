@@ -14,10 +14,15 @@ pub enum QueueError {
         url: String,
     },
     /// AWS refuses us: credentials, permissions, a clock that is off.
-    #[error("{action} is refused by AWS ({code}): {message}")]
+    #[error(
+        "{action} on {queue} is refused by AWS ({code}): {message}; {}",
+        mend(action, code)
+    )]
     Denied {
         /// The API action.
         action: &'static str,
+        /// The queue's URL or name.
+        queue: String,
         /// The code AWS answered.
         code: String,
         /// AWS's own words.
@@ -65,10 +70,27 @@ impl QueueError {
         matches!(self, Self::Throttled { .. } | Self::Unreachable { .. })
     }
 
+    /// Says whether AWS refuses us the call: credentials, permissions, a clock that is off.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied { .. })
+    }
+
     /// Says whether a message of the call is at fault and not the queue, its key or our rights: another message may
     /// then be taken.
     pub fn blames_message(&self) -> bool {
         matches!(self, Self::Rejected { code, .. } if blames_message(code))
+    }
+
+    /// The API action that failed, where the error is about one.
+    pub fn action(&self) -> Option<&'static str> {
+        match self {
+            Self::NotFound { .. } => None,
+            Self::Denied { action, .. }
+            | Self::Throttled { action, .. }
+            | Self::Unreachable { action, .. }
+            | Self::Misconfigured { action, .. }
+            | Self::Rejected { action, .. } => Some(action),
+        }
     }
 
     /// The code SQS answered, if it answered.
@@ -100,6 +122,7 @@ impl QueueError {
             },
             EntryErrorKind::Denied => Self::Denied {
                 action,
+                queue: url.to_owned(),
                 code,
                 message,
             },
@@ -127,6 +150,32 @@ impl QueueError {
             false => Self::Misconfigured { action, message },
         }
     }
+}
+
+/// What to do about a call that AWS refuses.
+fn mend(action: &str, code: &str) -> String {
+    if code.contains("KMS") || code.contains("Kms") {
+        // Reading decrypts, and so does sending, which makes a data key besides ([key management]).
+        //
+        // [key management]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+        return match permission(action) {
+            "SendMessage" => "it needs the permissions kms:GenerateDataKey and kms:Decrypt",
+            _ => "it needs the permission kms:Decrypt",
+        }
+        .to_owned()
+            + " on the queue's key";
+    }
+    match Fault::is_about_permission(short(code)) {
+        true => format!("it needs the permission sqs:{}", permission(action)),
+        false => "look at the AWS credentials, and at the clock of this machine".to_owned(),
+    }
+}
+
+/// The permission that a call needs: that of a batch is called as the single action is ([permissions]).
+///
+/// [permissions]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+fn permission(action: &str) -> &str {
+    action.strip_suffix("Batch").unwrap_or(action)
 }
 
 /// One entry of a batch call that failed while the call itself succeeded.
@@ -182,6 +231,16 @@ impl EntryError {
         blames_message(&self.code)
     }
 
+    /// The error of the whole call that this entry stands for, if AWS refuses us: then it refuses all of them.
+    pub(crate) fn denial(&self, action: &'static str, url: &str) -> Option<QueueError> {
+        (self.kind() == EntryErrorKind::Denied).then(|| QueueError::Denied {
+            action,
+            queue: url.to_owned(),
+            code: self.code.clone(),
+            message: self.message.clone(),
+        })
+    }
+
     /// An entry that SQS did not answer for, although it answered the call.
     pub(crate) fn unanswered() -> Self {
         Self {
@@ -206,9 +265,8 @@ impl From<&BatchResultErrorEntry> for EntryError {
 ///
 /// [SQS API reference]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 fn blames_message(code: &str) -> bool {
-    let short = code.rsplit(['.', '#']).next().unwrap_or(code);
     matches!(
-        short,
+        short(code),
         "InvalidMessageContents"
             | "InvalidParameterValue"
             | "InvalidParameterCombination"
@@ -223,7 +281,7 @@ fn blames_message(code: &str) -> bool {
 /// Codes come with and without the prefix of the query protocol; a lost FIFO handle has no code of its own
 /// ("Value … for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.").
 fn kind_of(code: &str, message: &str) -> EntryErrorKind {
-    let short = code.rsplit(['.', '#']).next().unwrap_or(code);
+    let short = short(code);
     match short {
         "QueueDoesNotExist" | "NonExistentQueue" => EntryErrorKind::QueueMissing,
         "ReceiptHandleIsInvalid" | "MessageNotInflight" => EntryErrorKind::HandleLost,
@@ -243,6 +301,11 @@ fn kind_of(code: &str, message: &str) -> EntryErrorKind {
             None => EntryErrorKind::Refused,
         },
     }
+}
+
+/// A code without the prefix of its protocol.
+fn short(code: &str) -> &str {
+    code.rsplit(['.', '#']).next().unwrap_or(code)
 }
 
 #[cfg(test)]
@@ -330,6 +393,59 @@ mod tests {
             assert_eq!(call.blames_message(), blamed, "{code}");
         }
         assert!(!unsent("connection refused").blames_message());
+    }
+
+    #[test]
+    fn a_refusal_names_the_permission_or_the_key_or_the_credentials() {
+        for (action, code, mend) in [
+            ("ReceiveMessage", "AccessDenied", "sqs:ReceiveMessage"),
+            (
+                "SendMessageBatch",
+                "AccessDeniedException",
+                "sqs:SendMessage",
+            ),
+            (
+                "DeleteMessageBatch",
+                "com.amazonaws.sqs#AccessDeniedException",
+                "sqs:DeleteMessage",
+            ),
+            (
+                "ChangeMessageVisibilityBatch",
+                "AccessDenied",
+                "sqs:ChangeMessageVisibility",
+            ),
+            (
+                "GetQueueAttributes",
+                "NotAuthorized",
+                "sqs:GetQueueAttributes",
+            ),
+            ("GetQueueUrl", "AccessDenied", "sqs:GetQueueUrl"),
+            (
+                "ReceiveMessage",
+                "KMS.AccessDeniedException",
+                "permission kms:Decrypt",
+            ),
+            (
+                "SendMessageBatch",
+                "KmsAccessDenied",
+                "kms:GenerateDataKey and kms:Decrypt",
+            ),
+            ("ReceiveMessage", "ExpiredTokenException", "credentials"),
+            ("ReceiveMessage", "InvalidClientTokenId", "credentials"),
+        ] {
+            let denied = entry(code, "no", true).denial(action, "https://sqs/q");
+            let text = denied.expect(code).to_string();
+            assert!(
+                text.contains(mend) && text.contains("https://sqs/q"),
+                "{text}"
+            );
+            assert_eq!(text.contains("permission"), mend != "credentials", "{text}");
+        }
+        assert!(
+            entry("InternalError", "", false)
+                .denial("SendMessageBatch", "q")
+                .is_none()
+        );
     }
 
     #[test]

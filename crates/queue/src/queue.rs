@@ -18,12 +18,25 @@ use crate::error::{EntryError, QueueError};
 use crate::message::{Outgoing, Received, Sent};
 use crate::{MAX_BATCH, MAX_WAIT_S, Sqs};
 
+/// The API actions.
+const SEND: &str = "SendMessageBatch";
+const RECEIVE: &str = "ReceiveMessage";
+const DELETE: &str = "DeleteMessageBatch";
+const HIDE: &str = "ChangeMessageVisibilityBatch";
+const COUNT: &str = "GetQueueAttributes";
+
+/// A receipt handle of no message.
+const NO_HANDLE: &str = "hooklane-check";
+
 /// A queue, opened: it existed and its attributes were read. Cheap to clone.
 #[derive(Clone)]
 pub struct Queue {
     sqs: Sqs,
     inner: Arc<Inner>,
+    on_denied: Option<Arc<OnDenied>>,
 }
+
+type OnDenied = dyn Fn(&QueueError) + Send + Sync;
 
 struct Inner {
     url: String,
@@ -78,7 +91,16 @@ impl Queue {
                 url: url.to_owned(),
                 attributes: QueueAttributes::from_raw(raw),
             }),
+            on_denied: None,
         })
+    }
+
+    /// Tells `on_denied` of each call of this queue and its clones that AWS refuses, before the call returns: what
+    /// many callers meet can so be said once.
+    #[must_use]
+    pub fn watched(mut self, on_denied: impl Fn(&QueueError) + Send + Sync + 'static) -> Self {
+        self.on_denied = Some(Arc::new(on_denied));
+        self
     }
 
     /// The queue's URL.
@@ -125,7 +147,8 @@ impl Queue {
             .set_entries(Some(entries.collect()))
             .send()
             .await
-            .map_err(|e| self.error("SendMessageBatch", e))?;
+            .map_err(|e| self.error(SEND, e))?;
+        self.note_denials(SEND, &answer.failed);
         let sent = answer.successful.into_iter().map(|entry| {
             let sent = Sent {
                 message_id: entry.message_id,
@@ -134,6 +157,12 @@ impl Queue {
             (entry.id, sent)
         });
         Ok(by_position(messages.len(), sent, &answer.failed))
+    }
+
+    /// The error of the whole call that an entry of [`Queue::send_batch`] stands for, if AWS refuses us: then it
+    /// refuses whatever we send.
+    pub fn denial_of_send(&self, entry: &EntryError) -> Option<QueueError> {
+        entry.denial(SEND, self.url())
     }
 
     /// Asks for messages. One logical poll: the SDK's own retries carry the same attempt id, so an answer
@@ -161,7 +190,7 @@ impl Queue {
             .message_attribute_names("All")
             .send()
             .await
-            .map_err(|e| self.error("ReceiveMessage", e))?;
+            .map_err(|e| self.error(RECEIVE, e))?;
         let messages = answer.messages.unwrap_or_default().into_iter();
         Ok(messages
             .filter_map(|m| Received::from_sdk(m, lease_until))
@@ -193,7 +222,8 @@ impl Queue {
             .set_entries(Some(entries.collect()))
             .send()
             .await
-            .map_err(|e| self.error("DeleteMessageBatch", e))?;
+            .map_err(|e| self.error(DELETE, e))?;
+        self.note_denials(DELETE, &answer.failed);
         let deleted = answer.successful.into_iter().map(|entry| (entry.id, ()));
         Ok(by_position(handles.len(), deleted, &answer.failed))
     }
@@ -228,9 +258,31 @@ impl Queue {
             .set_entries(Some(entries.collect()))
             .send()
             .await
-            .map_err(|e| self.error("ChangeMessageVisibilityBatch", e))?;
+            .map_err(|e| self.error(HIDE, e))?;
+        self.note_denials(HIDE, &answer.failed);
         let changed = answer.successful.into_iter().map(|entry| (entry.id, ()));
         Ok(by_position(changes.len(), changed, &answer.failed))
+    }
+
+    /// Asks whether messages of this queue may be hidden and given back: with a receipt handle that is none, since
+    /// AWS looks at rights before it looks at handles. Changes nothing.
+    ///
+    /// # Errors
+    /// [`QueueError::Denied`] when they may not. Whatever else comes back says nothing of our rights.
+    pub async fn check_may_hide(&self) -> Result<(), QueueError> {
+        let answers = match self
+            .change_visibility_batch(&[(NO_HANDLE, Duration::ZERO)])
+            .await
+        {
+            Err(error) if error.is_denied() => return Err(error),
+            Err(_) => return Ok(()),
+            Ok(answers) => answers,
+        };
+        let mut failed = answers.into_iter().filter_map(Result::err);
+        match failed.find_map(|entry| entry.denial(HIDE, self.url())) {
+            Some(denied) => Err(denied),
+            None => Ok(()),
+        }
     }
 
     /// Reads how many messages the queue holds.
@@ -238,7 +290,8 @@ impl Queue {
     /// # Errors
     /// When the call failed.
     pub async fn counts(&self) -> Result<Counts, QueueError> {
-        let raw = read_attributes(&self.sqs, self.url(), QueueAttributeName::All).await?;
+        let raw = read_attributes(&self.sqs, self.url(), QueueAttributeName::All).await;
+        let raw = raw.inspect_err(|error| self.note(error))?;
         let number = |name: &str| raw.get(name).and_then(|v| v.parse().ok()).unwrap_or(0);
         Ok(Counts {
             visible: number("ApproximateNumberOfMessages"),
@@ -256,7 +309,25 @@ impl Queue {
         E: std::error::Error + aws_sdk_sqs::error::ProvideErrorMetadata + 'static,
         R: fmt::Debug + 'static,
     {
-        QueueError::from_sdk(action, self.url(), error)
+        let error = QueueError::from_sdk(action, self.url(), error);
+        self.note(&error);
+        error
+    }
+
+    /// AWS answered the call, but may refuse its entries.
+    fn note_denials(&self, action: &'static str, failed: &[BatchResultErrorEntry]) {
+        let mut failed = failed.iter().map(EntryError::from);
+        if let Some(denied) = failed.find_map(|entry| entry.denial(action, self.url())) {
+            self.note(&denied);
+        }
+    }
+
+    fn note(&self, error: &QueueError) {
+        if let Some(on_denied) = &self.on_denied
+            && error.is_denied()
+        {
+            on_denied(error);
+        }
     }
 }
 
@@ -271,7 +342,7 @@ pub(crate) async fn read_attributes(
         .queue_url(url)
         .attribute_names(names);
     let answer = request.send().await;
-    let answer = answer.map_err(|e| QueueError::from_sdk("GetQueueAttributes", url, e))?;
+    let answer = answer.map_err(|e| QueueError::from_sdk(COUNT, url, e))?;
     let attributes = answer.attributes.unwrap_or_default().into_iter();
     Ok(attributes
         .map(|(name, value)| (name.as_str().to_owned(), value))

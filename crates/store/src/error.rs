@@ -1,5 +1,7 @@
 //! What can go wrong with a ledger, told so that a person knows where and what to do.
 
+use aws::Fault;
+
 /// The ledger cannot be used. Names where it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
@@ -66,8 +68,8 @@ pub enum LedgerError {
     },
     /// AWS refuses us: credentials, permissions, a clock that is off.
     #[error(
-        "{action} on the attempt ledger {ledger} is refused by AWS ({code}): {message}; it needs the permission \
-         dynamodb:{action}"
+        "{action} on the attempt ledger {ledger} is refused by AWS ({code}): {message}; {}",
+        mend(action, code)
     )]
     Denied {
         /// Where it is.
@@ -101,6 +103,18 @@ impl LedgerError {
     /// Says whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+    }
+
+    /// Says whether AWS refuses us the call: credentials, permissions, a clock that is off.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied { .. })
+    }
+}
+
+fn mend(action: &str, code: &str) -> String {
+    match Fault::is_about_permission(code) {
+        true => format!("it needs the permission dynamodb:{action}"),
+        false => "look at the AWS credentials, and at the clock of this machine".to_owned(),
     }
 }
 

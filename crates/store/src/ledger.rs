@@ -9,6 +9,7 @@ use event::Timestamp;
 
 use crate::dynamodb::DynamoDb;
 use crate::sqlite::{File, in_memory};
+use crate::watched::Watched;
 use crate::{Backend, Key, LedgerError, LedgerSpec, Seen, WriteError};
 
 /// A record can be of no use once SQS has dropped its message; a day more, since clocks differ.
@@ -79,6 +80,16 @@ impl Ledger {
     #[must_use]
     pub fn over(backend: Arc<dyn Backend>, retention: Duration) -> Self {
         Self { backend, retention }
+    }
+
+    /// Tells `on_denied` of each call of this ledger and its clones that AWS refuses, before the call returns.
+    #[must_use]
+    pub fn watched(self, on_denied: impl Fn(&LedgerError) + Send + Sync + 'static) -> Self {
+        let backend = Watched::new(self.backend, on_denied);
+        Self {
+            backend: Arc::new(backend),
+            ..self
+        }
     }
 
     /// Reads the record of a message.

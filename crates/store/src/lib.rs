@@ -11,6 +11,7 @@ mod error;
 mod ledger;
 mod spec;
 mod sqlite;
+mod watched;
 
 pub use backend::{Backend, BoxFuture, Key, MAX_EXPIRED, Seen};
 pub use dynamodb::DynamoDb;

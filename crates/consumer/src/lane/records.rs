@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use super::visit::LONGEST_HOLD;
 use super::{End, LaneRun};
 use crate::breakage::Breakage;
+use crate::gate::Cause;
 use crate::memory::Unwritten;
 use crate::post::Post;
 use crate::report;
@@ -251,8 +252,8 @@ impl<P: Post> LaneRun<'_, P> {
         self.shared.memory().keep_unwritten(message_id, unwritten);
     }
 
-    fn ledger_down(&self, error: &dyn std::fmt::Display) -> End {
-        self.shared.gate.close("the ledger", error);
+    fn ledger_down(&self, error: &LedgerError) -> End {
+        self.shared.gate.close(Cause::Ledger, error);
         End::Down
     }
 }

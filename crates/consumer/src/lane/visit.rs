@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use delivery::{
-    Attempt, Decision, Outcome, Reason, RecordState, Replay, RequestFacts, Verdict, Visit,
+    Attempt, DeadLetter, Decision, Outcome, Reason, RecordState, Replay, RequestFacts, Verdict,
+    Visit,
 };
 use event::{EVENT_NAME, Event, is_header_text};
 use store::Seen;
@@ -14,6 +15,7 @@ use super::records::Known;
 use super::{End, LaneRun, Settled};
 use crate::breakage::{self, Breakage};
 use crate::dead_letters::{self, NotSent};
+use crate::gate::Cause;
 use crate::post::{NoAnswer, Post, Request};
 use crate::report;
 use crate::settler::Ended;
@@ -189,7 +191,7 @@ impl<P: Post> LaneRun<'_, P> {
         };
         let outcome: Outcome = match made {
             Some(Err(NoAnswer::Shortage(shortage))) => {
-                self.shared.gate.close_for_want(&shortage);
+                self.shared.gate.close(Cause::Shortage, &shortage);
                 return Err(End::Short);
             }
             Some(Err(NoAnswer::Failed(failure))) => Err(failure),
@@ -264,15 +266,23 @@ impl<P: Post> LaneRun<'_, P> {
                 Ok(self.settled(known.seen, Vec::new()))
             }
             Err(NotSent::Down(error)) => {
-                self.shared.gate.close("the internal queue", &error);
+                self.shared.gate.close(Cause::InternalQueue, &error);
                 Err(End::Down)
             }
             Err(NotSent::Refused(why)) => {
                 report::refused(message, &why);
-                let held = letter.dead_at.until(self.shared.clock.now());
-                Err(End::Wait(held.clamp(SHORTEST_HOLD, LONGEST_HOLD)))
+                Err(End::Wait(self.hold_for(&letter)))
+            }
+            Err(NotSent::Denied(error)) => {
+                report::denied(message, &error);
+                Err(End::Wait(self.hold_for(&letter)))
             }
         }
+    }
+
+    fn hold_for(&self, letter: &DeadLetter) -> Duration {
+        let held = letter.dead_at.until(self.shared.clock.now());
+        held.clamp(SHORTEST_HOLD, LONGEST_HOLD)
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod faults;
 pub mod ledger;
+pub mod log;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -6,7 +6,7 @@ use queue::{Clock, Queue, Sqs};
 use tokio::net::TcpListener;
 use tracing::info;
 
-use super::{Context, person};
+use super::{Context, open_to_look, person};
 use crate::exit::Exit;
 use crate::{cli, config, output, stop};
 
@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::R
     let sqs = Sqs::from_env().await;
     let queues = Queues {
         source: Queue::open(&sqs, &config.queues.url).await?,
-        dead_letters: Queue::open(&sqs, &config.queues.dead_letter_url).await?,
+        dead_letters: open_to_look(&sqs, &config.queues.dead_letter_url).await?,
     };
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| {

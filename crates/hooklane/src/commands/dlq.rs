@@ -15,7 +15,7 @@ use console::{End, Filter, Groups, Letter, Listing, Report, ScanOptions, Shown};
 use indicatif::ProgressBar;
 use queue::{Clock, Queue, Sqs};
 
-use super::Context;
+use super::{Context, open_to_look};
 use crate::cli::Dlq;
 use crate::config;
 use crate::exit::Exit;
@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: Dlq, context: &Context) -> anyhow::Result<Exi
 
 async fn open(context: &Context) -> anyhow::Result<Queue> {
     let url = config::dead_letter_url(&context.configuration()?)?;
-    Ok(Queue::open(&Sqs::from_env().await, &url).await?)
+    Ok(open_to_look(&Sqs::from_env().await, &url).await?)
 }
 
 async fn ls(

@@ -14,6 +14,9 @@ mod verify;
 mod work;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use queue::{Queue, QueueError, Sqs};
 
 use crate::cli::{Cli, Command, Global};
 use crate::config::{Environment, Invalid, Source};
@@ -51,6 +54,19 @@ impl Context {
     fn configuration(&self) -> Result<Source, Invalid> {
         Source::load(self.global.config.as_deref(), self.environment.clone())
     }
+}
+
+/// Opens the internal queue for somebody who looks at it. What is seen is hidden meanwhile and then given back; that AWS
+/// does not allow this shows in no result, so it is said here, once.
+async fn open_to_look(sqs: &Sqs, url: &str) -> Result<Queue, QueueError> {
+    let said = AtomicBool::new(false);
+    let queue = Queue::open(sqs, url).await?;
+    Ok(queue.watched(move |denied| {
+        let is_hiding = denied.action() == Some("ChangeMessageVisibilityBatch");
+        if is_hiding && !said.swap(true, Relaxed) {
+            tracing::error!(error = %denied, "what was looked at cannot be given back: it stays hidden until its lease ends");
+        }
+    }))
 }
 
 /// Reads a file or, for `-`, standard input, up to `most` bytes.

@@ -8,7 +8,7 @@ use super::hand;
 use super::meter::Meter;
 use super::table;
 use crate::cli::Replay;
-use crate::commands::Context;
+use crate::commands::{Context, open_to_look};
 use crate::config::{self, Source};
 use crate::exit::{Exit, Usage};
 use crate::{output, stop};
@@ -75,7 +75,7 @@ async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Que
         None => config::queue_url(configuration)?,
     };
     let sqs = Sqs::from_env().await;
-    let dead = Queue::open(&sqs, &dead_url).await?;
+    let dead = open_to_look(&sqs, &dead_url).await?;
     let queue = Queue::open(&sqs, &to_url).await?;
     if is_one(&dead, &queue) {
         let named = if to.is_some() { "--to" } else { "queue.url" };
