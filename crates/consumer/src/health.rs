@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::gate::Gate;
+use crate::standstill::Standstill;
 use crate::tally::Tally;
 
 /// A worker that is busy to its limit receives nothing until a lane ends; a lane of ten messages whose
@@ -25,6 +26,7 @@ pub struct Health {
     receiving: Arc<Mutex<Receiving>>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) standstill: Arc<Standstill>,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,7 @@ impl Health {
             receiving: Arc::new(Mutex::new(receiving)),
             tally: Arc::default(),
             gate: Arc::new(Gate::new()),
+            standstill: Arc::default(),
         }
     }
 
@@ -95,7 +98,7 @@ impl Health {
 
     /// Ready: receives succeed, the ledger and the internal queue are there.
     pub fn is_ready(&self) -> bool {
-        self.gate.is_open() && !self.receiving().failing
+        self.gate.is_open() && !self.receiving().failing && !self.standstill.is_on()
     }
 
     /// The counters in the [Prometheus text format](https://prometheus.io/docs/instrumenting/exposition_formats/).
@@ -135,7 +138,7 @@ impl Health {
             (
                 "ready",
                 "gauge",
-                "whether receives succeed and the ledger and the internal queue are there",
+                "whether receives succeed, the ledger and the internal queue are there, and nothing stands still",
                 u64::from(self.is_ready()),
             ),
             (

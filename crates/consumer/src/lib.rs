@@ -21,6 +21,7 @@ mod settler;
 mod shared;
 mod status;
 mod tally;
+mod standstill;
 mod worker;
 
 pub use admin::serve_admin;

@@ -10,15 +10,18 @@ use delivery::{Record, RecordState};
 use futures_util::future::join_all;
 use queue::{Clock, EntryErrorKind, MAX_BATCH, Queue};
 use store::{Key, Ledger, Seen, WriteError};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use crate::breakage::Breakage;
 use crate::held::Fate;
 use crate::lane::LONGEST_HOLD;
 use crate::memory::Memory;
+use crate::shared::Shared;
+use crate::standstill::Standstill;
 use crate::tally::InHand;
 
 /// How old a delete may grow while its lane goes on (DESIGN section 3, "Next after delete").
@@ -30,13 +33,14 @@ const LAST_OF_ITS_LANE: Duration = Duration::from_millis(5);
 /// Delete calls at the same time.
 const CALLS: usize = 16;
 
-/// Batches at the same time, those that wait for a call included: some 1,000 deletes. Lanes wait beyond that.
-const BATCHES: usize = 100;
+/// Deletes in hand at the same time, those that wait for a call included. Lanes wait beyond that.
+const PLACES: usize = 1_000;
 
 /// Tries of one batch, with waits that double from 100 ms: about 25 s, within any lease.
 const TRIES: u32 = 8;
 
-/// What is not answered by now, or not even in a call, is noted: less than what a worker that stops waits for it.
+/// What is not answered by now, is not even in a call, or has no place yet is noted: less than what a worker that stops
+/// waits for it.
 const OVERDUE: Duration = Duration::from_secs(1);
 
 /// A message that came so often and still cannot be deleted is hidden for [`LONGEST_HOLD`]: a worker that may not
@@ -61,6 +65,8 @@ pub(crate) struct Deletion {
     pub(crate) fate: Arc<Fate>,
     /// Given up with the deletion itself, when it is settled or given up.
     pub(crate) _in_hand: InHand,
+    /// The same; none until there is one.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 /// An event was accepted or is in the internal queue, which the ledger is told only if the message may come again.
@@ -80,12 +86,21 @@ impl Deletion {
 }
 
 /// Takes deletes; dropping the last clone lets its task finish what it has.
-#[derive(Debug, Clone)]
-pub(crate) struct Settler(mpsc::Sender<Waiting>);
+#[derive(Clone)]
+pub(crate) struct Settler {
+    /// Takes as many as there are places, so that it never makes anybody wait.
+    deletes: mpsc::Sender<Waiting>,
+    places: Arc<Semaphore>,
+    deleter: Arc<Deleter>,
+    standstill: Arc<Standstill>,
+    stop: CancellationToken,
+    abort: CancellationToken,
+}
 
 #[derive(Debug)]
 struct Waiting {
     deletion: Deletion,
+    since: Instant,
     due: Instant,
 }
 
@@ -100,42 +115,73 @@ struct Deleter {
 impl Settler {
     /// Starts the settler's task in `tasks`; it ends when the last clone is dropped and everything is
     /// settled.
-    pub(crate) fn start(
-        source: Queue,
-        ledger: Ledger,
-        memory: Arc<Mutex<Memory>>,
-        clock: Clock,
+    pub(crate) fn start<P>(
+        shared: &Shared<P>,
+        standstill: Arc<Standstill>,
         tasks: &TaskTracker,
     ) -> Self {
-        let (sender, receiver) = mpsc::channel(MAX_BATCH);
+        let (deletes, receiver) = mpsc::channel(PLACES);
         let deleter = Arc::new(Deleter {
-            source,
-            ledger,
-            memory,
-            clock,
+            source: shared.source.clone(),
+            ledger: shared.ledger.clone(),
+            memory: shared.memory.clone(),
+            clock: shared.clock,
             calls: Semaphore::new(CALLS),
         });
-        tasks.spawn(collect(receiver, deleter, tasks.clone()));
-        Self(sender)
+        tasks.spawn(collect(receiver, deleter.clone(), tasks.clone()));
+        Self {
+            deletes,
+            places: Arc::new(Semaphore::new(PLACES)),
+            deleter,
+            standstill,
+            stop: shared.stop.clone(),
+            abort: shared.abort.clone(),
+        }
     }
 
-    /// Puts a delete on its way; waits only when too many are.
-    pub(crate) async fn delete(&self, deletion: Deletion, last_of_its_lane: bool) {
+    /// Puts a delete on its way; waits only when too many are. If the grace of a worker that stops is over before
+    /// there is a place, the ledger tells whoever receives the message next to delete it.
+    pub(crate) async fn delete(&self, mut deletion: Deletion, last_of_its_lane: bool) {
         let age = if last_of_its_lane {
             LAST_OF_ITS_LANE
         } else {
             WITH_COMPANY
         };
-        let due = Instant::now() + age;
+        let since = Instant::now();
+        deletion.place = self.place(&mut deletion).await;
+        if deletion.place.is_none() {
+            return;
+        }
+        let waiting = Waiting {
+            deletion,
+            since,
+            due: Instant::now() + age,
+        };
         // The task lives as long as any sender, so this cannot fail; if it did, the lease would run out
         // and the message come again, to be deleted without a POST.
-        let _ = self.0.send(Waiting { deletion, due }).await;
+        let _ = self.deletes.send(waiting).await;
+    }
+
+    async fn place(&self, deletion: &mut Deletion) -> Option<OwnedSemaphorePermit> {
+        let mut place = pin!(self.places.clone().acquire_owned());
+        tokio::select! {
+            biased;
+            place = &mut place => return place.ok(),
+            () = self.stop.cancelled() => {}
+            () = sleep(OVERDUE) => {}
+        }
+        let _standing = self.standstill.begin();
+        self.deleter.note_one(deletion).await;
+        tokio::select! {
+            biased;
+            place = &mut place => place.ok(),
+            () = self.abort.cancelled() => None,
+        }
     }
 }
 
 async fn collect(mut incoming: mpsc::Receiver<Waiting>, deleter: Arc<Deleter>, tasks: TaskTracker) {
     let mut waiting: Vec<Waiting> = Vec::with_capacity(MAX_BATCH);
-    let batches = Arc::new(Semaphore::new(BATCHES));
     loop {
         let next = match waiting.iter().map(|w| w.due).min() {
             Some(due) => timeout_at(due, incoming.recv()).await,
@@ -144,14 +190,12 @@ async fn collect(mut incoming: mpsc::Receiver<Waiting>, deleter: Arc<Deleter>, t
         let closed = matches!(next, Ok(None));
         let is_due = next.is_err() || closed;
         waiting.extend(next.ok().flatten());
-        if waiting.len() == MAX_BATCH || (is_due && !waiting.is_empty()) {
+        if (waiting.len() == MAX_BATCH || is_due)
+            && let Some(since) = waiting.iter().map(|w| w.since).min()
+        {
             let batch = waiting.drain(..).map(|w| w.deletion).collect();
-            let place = batches.clone().acquire_owned().await;
             let deleter = deleter.clone();
-            tasks.spawn(async move {
-                deleter.delete(batch).await;
-                drop(place);
-            });
+            tasks.spawn(async move { deleter.delete(batch, since + OVERDUE).await });
         }
         if closed {
             return;
@@ -160,9 +204,9 @@ async fn collect(mut incoming: mpsc::Receiver<Waiting>, deleter: Arc<Deleter>, t
 }
 
 impl Deleter {
-    async fn delete(&self, mut batch: Vec<Deletion>) {
+    async fn delete(&self, mut batch: Vec<Deletion>, overdue: Instant) {
         let mut call = pin!(self.calls.acquire());
-        let _call = match timeout(OVERDUE, &mut call).await {
+        let _call = match timeout_at(overdue, &mut call).await {
             Ok(call) => call,
             Err(_) => {
                 self.note(&mut batch).await;
@@ -171,7 +215,7 @@ impl Deleter {
         };
         let mut wait = Duration::from_millis(100);
         for attempt in 1..=TRIES {
-            batch = self.try_delete(batch).await;
+            batch = self.try_delete(batch, overdue).await;
             if batch.is_empty() {
                 return;
             }
@@ -198,9 +242,10 @@ impl Deleter {
         if hides.is_empty() {
             return;
         }
-        error!(
+        // That a worker may not delete was said before (see `denials`).
+        warn!(
             messages = hides.len(),
-            "messages that are done cannot be deleted again and again, and their groups wait: may this worker delete (sqs:DeleteMessage)?"
+            "messages that are done cannot be deleted again and again: they are hidden and their groups wait"
         );
         if let Err(error) = self.source.change_visibility_batch(&hides).await {
             debug!(%error, "what cannot be deleted could not be hidden either");
@@ -208,11 +253,11 @@ impl Deleter {
     }
 
     /// Deletes a batch; gives back what may succeed later.
-    async fn try_delete(&self, mut batch: Vec<Deletion>) -> Vec<Deletion> {
+    async fn try_delete(&self, mut batch: Vec<Deletion>, overdue: Instant) -> Vec<Deletion> {
         let handles: Vec<_> = batch.iter().map(|d| d.receipt_handle.clone()).collect();
         let handles: Vec<_> = handles.iter().map(String::as_str).collect();
         let mut call = pin!(self.source.delete_batch(&handles));
-        let answers = match timeout(OVERDUE, &mut call).await {
+        let answers = match timeout_at(overdue, &mut call).await {
             Ok(answers) => answers,
             Err(_) => {
                 self.note(&mut batch).await;

@@ -114,13 +114,7 @@ impl<P: Post> Worker<P> {
         let began = Instant::now();
         let shared = self.shared;
         let settling = TaskTracker::new();
-        let settler = Settler::start(
-            shared.source.clone(),
-            shared.ledger.clone(),
-            shared.memory.clone(),
-            shared.clock,
-            &settling,
-        );
+        let settler = Settler::start(&shared, self.health.standstill.clone(), &settling);
         let poller = Arc::new(Poller {
             room: Arc::new(Semaphore::new(shared.settings.max_in_flight)),
             wait: longest_wait(mode, shared.settings.visibility_timeout),
@@ -196,7 +190,7 @@ async fn finish<P: Post>(
     let (settled, _) = tokio::join!(settled, timeout(SETTLE_GRACE, notes));
     if settled.is_err() {
         warn!(
-            "not every delete was confirmed in time; those events may be delivered once more, with the same webhook-id"
+            "not every delete was confirmed in time; whoever receives those messages again deletes them, or delivers what could not be noted in the ledger once more, with the same webhook-id"
         );
     }
 }
