@@ -1,22 +1,25 @@
 //! `/healthz`, `/readyz` and `/metrics` of a worker.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use serve::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::Status;
 
+/// What those who ask may take: probes, a scraper, a few people.
+const LIMITS: Limits = Limits {
+    connections: 64,
+    head: Duration::from_secs(10),
+    standstill: Duration::from_secs(60),
+};
+
 /// Serves how the program is until `stop`, from before there is a worker.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve_admin(
-    listener: TcpListener,
-    status: Status,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
+pub async fn serve_admin(listener: TcpListener, status: Status, stop: CancellationToken) {
     let (live, ready) = (status.clone(), status.clone());
     let live = async move || match live.is_live() {
         true => StatusCode::OK,
@@ -30,7 +33,5 @@ pub async fn serve_admin(
         .route("/healthz", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(async move || status.metrics()));
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    serve::serve(listener, routes, LIMITS, stop).await;
 }

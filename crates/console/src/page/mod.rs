@@ -7,7 +7,6 @@
 
 mod actions;
 mod assets;
-mod connections;
 mod counts;
 mod curl;
 mod detail;

@@ -1,6 +1,5 @@
 //! The routes, and what every request goes through first: is it for us, from whom, and may it change anything.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use serve::Limits;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::connections::Bounded;
 use super::form::Fields;
 use super::session::Session;
 use super::{
@@ -59,24 +58,25 @@ const HEADERS: [(HeaderName, HeaderValue); 8] = [
     ),
 ];
 
+/// What browsers may take. No call to SQS, and so no answer, takes as long as a standstill.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    head: Duration::from_secs(10),
+    standstill: Duration::from_secs(60),
+};
+
 /// Serves the page until it is told to stop; then scans and jobs give back what they hold, which is waited for.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, console: Arc<Console>) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, console: Arc<Console>) {
     let stop = console.stop.clone();
-    let server = axum::serve(Bounded::new(listener), console.clone().router())
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
     let late = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    let served = tokio::select! {
-        served = async { server.await } => served,
-        () = late => Ok(()),
-    };
+    tokio::select! {
+        () = serve::serve(listener, console.clone().router(), LIMITS, stop.clone()) => {}
+        () = late => {}
+    }
     console.finish().await;
-    served
 }
 
 impl Console {

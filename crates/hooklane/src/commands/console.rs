@@ -39,8 +39,6 @@ pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::R
     }
     let console = Console::new(queues, settings, Clock::system(), stop);
     output::line(&format!("listening on http://{address}"))?;
-    serve(listener, console)
-        .await
-        .context("cannot go on serving")?;
+    serve(listener, console).await;
     Ok(Exit::Done)
 }

@@ -204,11 +204,7 @@ fn serve(listener: Option<TcpListener>, status: Status) {
     if let Ok(address) = listener.local_addr() {
         info!("state on http://{address}: /healthz, /readyz, /metrics");
     }
-    tokio::spawn(async move {
-        if let Err(why) = serve_admin(listener, status, CancellationToken::new()).await {
-            error!(error = %why, "no more /healthz, /readyz and /metrics");
-        }
-    });
+    tokio::spawn(serve_admin(listener, status, CancellationToken::new()));
 }
 
 fn text(summary: &Summary) -> String {
