@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "HOOKLANE_";
 pub(super) const OTHER_VARIABLES: [&str; 2] = ["HOOKLANE_CONFIG", "HOOKLANE_LOG"];
 
 /// Every key; `*` stands for a name the user chooses.
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 31] = [
     "environment",
     "queue.url",
     "queue.dead_letter_url",

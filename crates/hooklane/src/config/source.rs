@@ -14,30 +14,53 @@ const DEFAULT_FILE: &str = "hooklane.toml";
 /// A configuration file is a page, not a database.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// The environment variables of the process, or made up by a test. Not `Debug`: secrets are among them.
+/// The environment variables of the process and its limits, or made up by a test. Not `Debug`: secrets are among them.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<OsString, OsString>);
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    descriptors: Option<u64>,
+}
 
 impl Environment {
-    /// The variables this process was started with.
+    /// The variables this process was started with, and what it may open.
     pub fn of_process() -> Self {
-        Self(std::env::vars_os().collect())
+        Self {
+            variables: std::env::vars_os().collect(),
+            descriptors: crate::descriptors::limit(),
+        }
     }
 
     /// A variable's value.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+    }
+
+    /// How many file descriptors the process may open; none if that is not limited.
+    pub fn descriptors(&self) -> Option<u64> {
+        self.descriptors
+    }
+
+    /// The same with so many file descriptors.
+    #[must_use]
+    pub fn with_descriptors(self, descriptors: u64) -> Self {
+        Self {
+            descriptors: Some(descriptors),
+            ..self
+        }
     }
 }
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(
-            variables
-                .into_iter()
+        let variables = variables.into_iter();
+        Self {
+            variables: variables
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
-        )
+            descriptors: None,
+        }
     }
 }
 
@@ -126,7 +149,7 @@ fn parse(path: &Path, text: &str) -> Result<Table, Invalid> {
 
 fn lay_variables_over(table: &mut Table, environment: &Environment, problems: &mut Vec<Problem>) {
     let mut given = Vec::new();
-    for (name, value) in &environment.0 {
+    for (name, value) in &environment.variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with(keys::PREFIX)) else {
             continue;
         };

@@ -11,6 +11,7 @@ use super::reader::Reader;
 use super::tree::Node;
 use super::values::{Setting, any, within};
 
+use crate::descriptors;
 /// No single hide exceeds 11 hours: SQS ends every lease at 12 hours from the receive.
 const MAX_VISIBILITY: Duration = Duration::from_secs(11 * 3600);
 
@@ -20,7 +21,15 @@ const LEASE_MARGIN: Duration = Duration::from_secs(10);
 const MAX_GRACE: Duration = Duration::from_secs(3600);
 
 const MAX_IN_FLIGHT: u32 = 10_000;
+const IN_FLIGHT: &str = "worker.max_in_flight";
 
+const DEFAULT_IN_FLIGHT: u32 = 256;
+
+const MAX_BYTES: Size = Size::mib(256);
+
+/// The largest message that SQS takes, and more than any machine should give.
+const LEAST_BYTES: Size = Size::mib(1);
+const MOST_BYTES: Size = Size::mib(64 * 1024);
 const LEDGER: &str = "worker.ledger";
 
 /// The settings of the worker.
@@ -46,7 +55,12 @@ pub(super) fn read(
     if let Some(exposed) = ledger.as_ref().and_then(LedgerSpec::exposure) {
         reader.warn(LEDGER, exposed);
     }
-    let max_in_flight = reader.or("worker.max_in_flight", 256, within(1, MAX_IN_FLIGHT));
+    let max_in_flight = max_in_flight(reader);
+    let max_bytes = reader.or(
+        "worker.max_bytes_in_flight",
+        MAX_BYTES,
+        within(LEAST_BYTES, MOST_BYTES),
+    );
     let timeout = schedule.map(RetrySchedule::timeout);
     let visibility_timeout = reader.or("worker.visibility_timeout", Duration::from_secs(120), any);
     let visibility_timeout = visibility_timeout.filter(|lease| fits(reader, *lease, timeout));
@@ -73,6 +87,48 @@ pub(super) fn read(
 fn fits(reader: &mut Reader<'_>, lease: Duration, timeout: Option<Duration>) -> bool {
     let shown = duration::format(lease);
     let least = timeout.map(|timeout| timeout + LEASE_MARGIN);
+/// Checks that each POST at the same time can have its file descriptors. Where there are few, the default is what fits.
+fn max_in_flight(reader: &mut Reader<'_>) -> Option<u32> {
+    let given = reader.optional(IN_FLIGHT, within(1, MAX_IN_FLIGHT))?;
+    let wanted = given.unwrap_or(DEFAULT_IN_FLIGHT);
+    let descriptors = reader.source.environment.descriptors();
+    let fitting = descriptors.map_or(MAX_IN_FLIGHT, descriptors::lanes_within);
+    if wanted <= fitting {
+        if given.is_none() {
+            reader.show(IN_FLIGHT, wanted.show(), None);
+        }
+        return Some(wanted);
+    }
+    let shortage = format!(
+        "{wanted} POSTs at the same time need {} file descriptors, and this process may open {}",
+        descriptors::needed_for(wanted),
+        descriptors.unwrap_or_default()
+    );
+    let mend =
+        "raise the hard limit (ulimit -Hn; LimitNOFILE= of a systemd unit, ulimits of a container)";
+    match (given, fitting) {
+        (_, 0) => reader.problem(
+            IN_FLIGHT,
+            format!("{shortage}, too few for a single one: {mend}"),
+        ),
+        (Some(_), most) => reader.problem(
+            IN_FLIGHT,
+            format!("{shortage}: write at most {most}, or {mend}"),
+        ),
+        (None, most) => {
+            reader.warn(
+                IN_FLIGHT,
+                format!(
+                    "{shortage}: there will be {most}, not the default of {wanted}; for more {mend}"
+                ),
+            );
+            reader.show(IN_FLIGHT, most.show(), None);
+            return Some(most);
+        }
+    }
+    None
+}
+
     let problem = if lease > MAX_VISIBILITY {
         format!(
             "{shown} is too long: give at most {}",
