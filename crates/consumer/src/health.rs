@@ -96,7 +96,8 @@ impl Health {
         !self.gate.is_open() || self.since_last_receive() < limit
     }
 
-    /// Ready: receives succeed, the ledger and the internal queue are there.
+    /// Ready: receives succeed, the ledger and the internal queue are there, messages can be hidden, and deletes are
+    /// answered.
     pub fn is_ready(&self) -> bool {
         self.gate.is_open() && !self.receiving().failing && !self.standstill.is_on()
     }

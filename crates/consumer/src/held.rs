@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use crate::breakage::Breakage;
+use crate::bytes::Part;
 use crate::tally::InHand;
 
 /// A received message, in hand until it is settled.
@@ -18,6 +19,7 @@ use crate::tally::InHand;
 pub(crate) struct Held {
     pub(crate) message: Received,
     pub(crate) in_hand: InHand,
+    pub(crate) bytes: Part,
 }
 
 /// The lease is over or refused: another worker may have the message. Nothing more may be POSTed.
@@ -222,6 +224,7 @@ mod tests {
     use queue::{Outgoing, ReceiveOptions, Sqs};
 
     use super::*;
+    use crate::bytes::Room;
     use crate::tally::Tally;
 
     const VISIBILITY: Duration = Duration::from_secs(60);
@@ -246,7 +249,13 @@ mod tests {
         let message = queue.receive(options).await.unwrap().remove(0);
         let lease = Lease::new(queue, VISIBILITY, message.lease_until);
         let in_hand = InHand::new(&Arc::new(Tally::default()));
-        let held = vec![Held { message, in_hand }];
+        let (_, mut reserved) = Room::new(1024, 1024).reserve(1).await;
+        let bytes = reserved.part(&message);
+        let held = vec![Held {
+            message,
+            in_hand,
+            bytes,
+        }];
         (
             lease,
             Lane::split(held, |h| h.message.group.clone()).remove(0),

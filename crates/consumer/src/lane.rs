@@ -119,15 +119,23 @@ impl<P: Post> LaneRun<'_, P> {
         if !Breakage::AcceptedForgotten.is_made() {
             self.shared.memory().done(&head.message.message_id);
         }
+        let Held {
+            message,
+            in_hand,
+            bytes,
+        } = head;
         let deletion = Deletion {
-            fate: self.lease.keep_until_deleted(&head.message.receipt_handle),
-            receipt_handle: head.message.receipt_handle,
-            receive_count: head.message.receive_count,
+            fate: self.lease.keep_until_deleted(&message.receipt_handle),
+            receipt_handle: message.receipt_handle,
+            receive_count: message.receive_count,
             key,
             ended: settled.ended,
             failed: None,
-            _in_hand: head.in_hand,
+            _in_hand: in_hand,
+            place: None,
         };
+        // A delete may take long, and needs neither the body nor room for it.
+        drop((message.body, message.attributes, bytes));
         self.settler.delete(deletion, self.lane.is_empty()).await;
     }
 

@@ -6,9 +6,10 @@
 
 mod admin;
 mod breakage;
+mod bytes;
 mod dead_letters;
-mod gate;
 mod denials;
+mod gate;
 mod health;
 mod held;
 mod lane;
@@ -19,9 +20,9 @@ mod report;
 mod settings;
 mod settler;
 mod shared;
+mod standstill;
 mod status;
 mod tally;
-mod standstill;
 mod worker;
 
 pub use admin::serve_admin;

@@ -13,6 +13,9 @@ pub struct Settings {
     pub schedule: RetrySchedule,
     /// Lanes, and so POSTs, at the same time; each holds at most ten messages.
     pub max_in_flight: usize,
+    /// Bytes of bodies and attributes in hand at the same time; a poll that could bring more waits. One message is
+    /// always received, whatever its size.
+    pub max_bytes_in_flight: usize,
     /// The lease asked for on each receive.
     pub visibility_timeout: Duration,
     /// How long attempts may go on after the signal to stop.

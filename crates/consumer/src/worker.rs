@@ -117,6 +117,10 @@ impl<P: Post> Worker<P> {
         let settler = Settler::start(&shared, self.health.standstill.clone(), &settling);
         let poller = Arc::new(Poller {
             room: Arc::new(Semaphore::new(shared.settings.max_in_flight)),
+            bytes: Room::new(
+                shared.settings.max_bytes_in_flight,
+                shared.source.attributes().maximum_message_size,
+            ),
             wait: longest_wait(mode, shared.settings.visibility_timeout),
             lanes: TaskTracker::new(),
             pollers: AtomicUsize::new(1),
@@ -200,6 +204,7 @@ struct Poller<P> {
     settler: Settler,
     /// One permit a lane.
     room: Arc<Semaphore>,
+    bytes: Room,
     wait: Duration,
     /// How many poll at present.
     pollers: AtomicUsize,
@@ -215,7 +220,7 @@ fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
     let polling: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
         let mut backoff = FIRST_BACKOFF;
         loop {
-            let room = tokio::select! {
+            let (room, bytes) = tokio::select! {
                 biased;
                 () = poller.shared.stop.cancelled() => return,
                 room = poller.room() => room,
@@ -226,7 +231,7 @@ fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
                     backoff = FIRST_BACKOFF;
                     poller.health.received();
                     let brought = messages.len();
-                    poller.start_lanes(messages, room).await;
+                    poller.start_lanes(messages, room, bytes).await;
                     if brought == asked && poller.one_more() {
                         poller.polls.spawn(poll(poller.clone()));
                     }
@@ -235,7 +240,7 @@ fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
                     }
                 }
                 Err(error) => {
-                    drop(room);
+                    drop((room, bytes));
                     poller.health.failed(&error);
                     tokio::select! {
                         biased;
@@ -251,14 +256,16 @@ fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
 
 impl<P: Post> Poller<P> {
     /// Waits until the gate is open and there is room, for ten lanes if that comes soon: a message that is
-    /// received can always be started.
-    async fn room(&self) -> OwnedSemaphorePermit {
+    /// received can always be started. As many bytes are reserved as so many messages may have.
+    async fn room(&self) -> (OwnedSemaphorePermit, Reserved) {
         loop {
             self.shared.gate.opened().await;
-            let room = self.any_room().await;
+            let mut room = self.any_room().await;
+            let (messages, bytes) = self.bytes.reserve(room.num_permits()).await;
+            room = room.split(messages).expect("no more than asked for");
             // It may have closed meanwhile.
             if self.shared.gate.is_open() {
-                return room;
+                return (room, bytes);
             }
         }
     }
@@ -304,13 +311,21 @@ impl<P: Post> Poller<P> {
         self.shared.source.receive(options).await
     }
 
-    async fn start_lanes(&self, messages: Vec<Received>, mut room: OwnedSemaphorePermit) {
+    async fn start_lanes(
+        &self,
+        messages: Vec<Received>,
+        mut room: OwnedSemaphorePermit,
+        mut bytes: Reserved,
+    ) {
         let held = messages.into_iter().map(|message| Held {
+            bytes: bytes.part(&message),
             message,
             in_hand: InHand::new(&self.shared.tally),
         });
+        let held = held.collect();
+        drop(bytes);
         let group_of = |held: &Held| self.shared.ordered_group(&held.message).map(str::to_owned);
-        for lane in Lane::split(held.collect(), group_of) {
+        for lane in Lane::split(held, group_of) {
             // No more lanes come than there is room for, unless a queue gives more messages than asked for.
             let Some(permit) = room.split(1) else {
                 self.give_back(&lane).await;
@@ -348,15 +363,6 @@ async fn watch_the_gate<P: Post>(shared: Arc<Shared<P>>) {
     }
 }
 
-/// Records of messages that SQS has dropped are of no use any more.
-async fn expire_records<P: Post>(shared: Arc<Shared<P>>) {
-    loop {
-        match shared.ledger.expire(shared.clock.now()).await {
-            Ok(expired) if expired >= store::MAX_EXPIRED => continue,
-            Ok(_) => {}
-            Err(error) => warn!(%error, "old records stay in the ledger for now"),
-        }
-        sleep(EXPIRY_INTERVAL).await;
 /// Tries whatever may have closed the gate. What is found amiss that did not close it is said too.
 async fn is_all_well<P: Post>(shared: &Shared<P>) -> bool {
     if let Err(error) = shared.ledger.check().await {
@@ -371,6 +377,15 @@ async fn is_all_well<P: Post>(shared: &Shared<P>) -> bool {
     !shared.gate.is_closed_by(Cause::Hiding) || shared.source.check_may_hide().await.is_ok()
 }
 
+/// Records of messages that SQS has dropped are of no use any more.
+async fn expire_records<P: Post>(shared: Arc<Shared<P>>) {
+    loop {
+        match shared.ledger.expire(shared.clock.now()).await {
+            Ok(expired) if expired >= store::MAX_EXPIRED => continue,
+            Ok(_) => {}
+            Err(error) => warn!(%error, "old records stay in the ledger for now"),
+        }
+        sleep(EXPIRY_INTERVAL).await;
     }
 }
 

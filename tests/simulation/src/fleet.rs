@@ -159,6 +159,7 @@ impl Fleet {
             schedule: RetrySchedule::new(schedule).expect("a schedule"),
             max_in_flight: self.plan.max_in_flight,
             visibility_timeout: self.plan.visibility,
+            max_bytes_in_flight: 256 * 1024 * 1024,
             shutdown_grace: Duration::from_secs(25),
         }
     }

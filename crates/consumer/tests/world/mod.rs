@@ -186,6 +186,7 @@ impl World {
                 schedule: RetrySchedule::new(RetrySchedule::avionte()).unwrap(),
                 max_in_flight: 16,
                 visibility_timeout: Duration::from_secs(120),
+                max_bytes_in_flight: 256 * 1024 * 1024,
                 shutdown_grace: Duration::from_secs(25),
             },
             sqs,

@@ -42,7 +42,8 @@ Keys:
   [worker]
   ledger = \"sqlite:hooklane.db\"       relative to the file; for a fleet
                                       \"dynamodb:TABLE\"
-  max_in_flight = 256
+  max_in_flight = 256                 POSTs at the same time
+  max_bytes_in_flight = \"256MiB\"      of events in hand
   visibility_timeout = \"2m\"
   shutdown_grace = \"25s\"
   admin_listen = \"127.0.0.1:9464\"

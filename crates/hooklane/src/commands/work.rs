@@ -90,6 +90,7 @@ async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Work
         callback: config.callback,
         schedule: config.schedule,
         max_in_flight: config.worker.max_in_flight,
+        max_bytes_in_flight: config.worker.max_bytes_in_flight,
         visibility_timeout: config.worker.visibility_timeout,
         shutdown_grace: config.worker.shutdown_grace,
     };

@@ -33,6 +33,7 @@ const KNOWN: [&str; 31] = [
     "retry.retry_after_max",
     "worker.ledger",
     "worker.max_in_flight",
+    "worker.max_bytes_in_flight",
     "worker.visibility_timeout",
     "worker.shutdown_grace",
     "worker.admin_listen",

@@ -15,6 +15,7 @@ mod queue;
 mod reader;
 mod retry;
 pub mod secret;
+mod size;
 mod source;
 #[cfg(test)]
 mod tests;

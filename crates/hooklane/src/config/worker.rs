@@ -8,10 +8,11 @@ use store::{LedgerSpec, SpecError};
 
 use super::duration;
 use super::reader::Reader;
+use super::size::Size;
 use super::tree::Node;
 use super::values::{Setting, any, within};
-
 use crate::descriptors;
+
 /// No single hide exceeds 11 hours: SQS ends every lease at 12 hours from the receive.
 const MAX_VISIBILITY: Duration = Duration::from_secs(11 * 3600);
 
@@ -20,9 +21,8 @@ const LEASE_MARGIN: Duration = Duration::from_secs(10);
 
 const MAX_GRACE: Duration = Duration::from_secs(3600);
 
-const MAX_IN_FLIGHT: u32 = 10_000;
 const IN_FLIGHT: &str = "worker.max_in_flight";
-
+const MAX_IN_FLIGHT: u32 = 10_000;
 const DEFAULT_IN_FLIGHT: u32 = 256;
 
 const MAX_BYTES: Size = Size::mib(256);
@@ -30,6 +30,7 @@ const MAX_BYTES: Size = Size::mib(256);
 /// The largest message that SQS takes, and more than any machine should give.
 const LEAST_BYTES: Size = Size::mib(1);
 const MOST_BYTES: Size = Size::mib(64 * 1024);
+
 const LEDGER: &str = "worker.ledger";
 
 /// The settings of the worker.
@@ -39,6 +40,8 @@ pub struct WorkerConfig {
     pub ledger: LedgerSpec,
     /// The most POSTs at the same time.
     pub max_in_flight: usize,
+    /// The most bytes of events in hand.
+    pub max_bytes_in_flight: usize,
     /// The lease asked for on each receive.
     pub visibility_timeout: Duration,
     /// How long a stop may take.
@@ -77,16 +80,13 @@ pub(super) fn read(
     Some(WorkerConfig {
         ledger: ledger?,
         max_in_flight: max_in_flight? as usize,
+        max_bytes_in_flight: usize::try_from(max_bytes?.0).unwrap_or(usize::MAX),
         visibility_timeout: visibility_timeout?,
         shutdown_grace: grace?,
         admin_listen: admin_listen?,
     })
 }
 
-/// Checks the lease, whether given or the default: a longer `retry.timeout` asks for a longer one.
-fn fits(reader: &mut Reader<'_>, lease: Duration, timeout: Option<Duration>) -> bool {
-    let shown = duration::format(lease);
-    let least = timeout.map(|timeout| timeout + LEASE_MARGIN);
 /// Checks that each POST at the same time can have its file descriptors. Where there are few, the default is what fits.
 fn max_in_flight(reader: &mut Reader<'_>) -> Option<u32> {
     let given = reader.optional(IN_FLIGHT, within(1, MAX_IN_FLIGHT))?;
@@ -129,6 +129,10 @@ fn max_in_flight(reader: &mut Reader<'_>) -> Option<u32> {
     None
 }
 
+/// Checks the lease, whether given or the default: a longer `retry.timeout` asks for a longer one.
+fn fits(reader: &mut Reader<'_>, lease: Duration, timeout: Option<Duration>) -> bool {
+    let shown = duration::format(lease);
+    let least = timeout.map(|timeout| timeout + LEASE_MARGIN);
     let problem = if lease > MAX_VISIBILITY {
         format!(
             "{shown} is too long: give at most {}",

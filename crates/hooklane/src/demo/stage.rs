@@ -31,6 +31,7 @@ use crate::exit::Usage;
 const SECRET: &str = "the secret of the demo";
 
 /// POSTs at the same time: more than there are event setups, so that no group waits for another one.
+const MAX_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
 const MAX_IN_FLIGHT: usize = 64;
 
 /// How long the attempts in flight may take when the demo is told to stop.
@@ -150,6 +151,7 @@ impl Stage {
             callback: self.callback()?,
             schedule: RetrySchedule::new(self.schedule.clone())?,
             max_in_flight: MAX_IN_FLIGHT,
+            max_bytes_in_flight: MAX_BYTES_IN_FLIGHT,
             visibility_timeout: Duration::from_secs(120),
             shutdown_grace: GRACE,
         };

@@ -33,6 +33,7 @@ fn a_good_configuration_has_no_problems() {
     assert_eq!(config.schedule.attempts(), 4);
     assert_eq!(config.worker.max_in_flight, 256);
     assert!(config.endpoint.reuse_connections);
+    assert_eq!(config.worker.max_bytes_in_flight, 256 * 1024 * 1024);
     assert!(!config.endpoint.allow_http && config.endpoint.allow_networks.is_empty());
     assert_eq!(config.warnings, []);
 }
@@ -138,6 +139,8 @@ fn workers_and_endpoints_that_cannot_be() {
         HOOKLANE_WORKER__LEDGER=attempts.db | worker.ledger | sqlite:PATH
         HOOKLANE_WORKER__LEDGER=sqlite: | worker.ledger | path of a file
         HOOKLANE_WORKER__MAX_IN_FLIGHT=0 | worker.max_in_flight | write 1 to 10000
+        HOOKLANE_WORKER__MAX_BYTES_IN_FLIGHT=256 | worker.max_bytes_in_flight | not a size: write
+        HOOKLANE_WORKER__MAX_BYTES_IN_FLIGHT=512KiB | worker.max_bytes_in_flight | write "1MiB" to "64GiB"
         HOOKLANE_WORKER__MAX_IN_FLIGHT=10001 | worker.max_in_flight | write 1 to 10000
         HOOKLANE_WORKER__MAX_IN_FLIGHT=many | worker.max_in_flight | write a whole number
         HOOKLANE_WORKER__MAX_IN_FLIGHT=99999999999999999999 | worker.max_in_flight | write a whole number
@@ -183,4 +186,51 @@ fn a_secret_that_its_mode_cannot_use_is_told_before_anything_is_sent() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("is not base64"), "{problems:?}");
     assert!(!problems[0].contains(SECRET), "{problems:?}");
+}
+
+/// The worker's settings where so many file descriptors may be open.
+fn with_descriptors(descriptors: u64, variables: &[(&str, &str)]) -> Source {
+    let secret = [("WORKN_SECRET", SECRET)].into_iter();
+    let environment: Environment = secret.chain(variables.iter().copied()).collect();
+    let place = Place::with(GOOD);
+    let source = Source::load(
+        Some(&place.path()),
+        environment.with_descriptors(descriptors),
+    );
+    source.expect("well-formed")
+}
+
+#[test]
+fn more_posts_at_the_same_time_than_there_are_file_descriptors_for_are_a_problem_with_both_numbers()
+{
+    let asked = [("HOOKLANE_WORKER__MAX_IN_FLIGHT", "1200")];
+    let invalid = work(&with_descriptors(1_024, &asked))
+        .err()
+        .expect("too many");
+    let problem = invalid.problems()[0].to_string();
+    assert!(
+        problem.starts_with("worker.max_in_flight: 1200 POSTs at the same time need 2560 file descriptors, and this process may open 1024: write at most 432, or raise"),
+        "{problem}"
+    );
+    assert!(work(&with_descriptors(2_560, &asked)).is_ok());
+    let report = crate::config::check(Ok(&with_descriptors(1_024, &asked)));
+    assert!(!report.valid && report.problems[0].to_string() == problem);
+}
+
+#[test]
+fn the_default_of_posts_at_the_same_time_is_what_the_file_descriptors_are_enough_for() {
+    let config = work(&with_descriptors(256, &[])).expect("valid");
+    assert_eq!(config.worker.max_in_flight, 48);
+    let warning = config.warnings[0].to_string();
+    assert!(
+        warning.contains("256 POSTs at the same time need 672")
+            && warning.contains("there will be 48"),
+        "{warning}"
+    );
+    let none = work(&with_descriptors(100, &[])).err().expect("too few");
+    assert!(
+        none.problems()[0]
+            .to_string()
+            .contains("too few for a single one")
+    );
 }
