@@ -66,7 +66,7 @@ fn every_way_in_which_a_callback_fails_is_a_class_that_dlq_show_names() {
         ("reset", answers("")),
         (
             "reset-b",
-            answers("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+            answers("HTTP/1.1 200 OK\r\nContent-Length: 100\r\nX-Ha"),
         ),
         ("protocol", answers("220 smtp.example.com ESMTP\r\n")),
         (

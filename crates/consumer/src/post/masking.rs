@@ -21,13 +21,8 @@ const SHORTEST_BASE64: usize = 6;
 /// The longest sequence that stands for one character, so that no text is read without end.
 const LONGEST_ESCAPE: usize = 32;
 
-/// The secrets of one request.
-pub(super) struct Secrets {
-    /// As they are, unescaped; the longest first, since one may be a part of another.
-    plain: Vec<Vec<u8>>,
-    /// What is certain of their base64, wherever in a longer text they begin.
-    base64: Vec<String>,
-}
+/// The secrets of one request, unescaped; the longest first, since one may be a part of another.
+pub(super) struct Secrets(Vec<Vec<u8>>);
 
 impl Secrets {
     /// What proves who sends, and the values of the URL's query.
@@ -36,20 +31,25 @@ impl Secrets {
             let mut known = Authentication::HEADERS.iter();
             known.any(|known| known.eq_ignore_ascii_case(name)) && !value.is_empty()
         });
-        let mut plain: Vec<Vec<u8>> = headers.map(|(_, value)| value.clone().into()).collect();
-        plain.extend(query_values(&request.url).filter(|value| value.len() >= SHORTEST));
-        plain.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        plain.dedup();
-        let base64 = plain.iter().flat_map(|secret| base64_of(secret)).collect();
-        Self { plain, base64 }
+        let mut secrets: Vec<Vec<u8>> = headers.map(|(_, value)| value.clone().into()).collect();
+        secrets.extend(query_values(&request.url).filter(|value| value.len() >= SHORTEST));
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Self(secrets)
     }
 
     /// The text with every secret masked.
     pub(super) fn masked(&self, text: &[u8]) -> Vec<u8> {
+        // No form of a secret is shorter, but for what is around its base64. Most answers are shorter than that.
+        let shortest = self.0.last().map_or(usize::MAX, Vec::len);
+        if text.len().saturating_add(2) < shortest {
+            return text.to_vec();
+        }
+        let base64: Vec<String> = self.0.iter().flat_map(|secret| base64_of(secret)).collect();
         let mut masked = Vec::with_capacity(text.len());
         let mut at = 0;
         while at < text.len() {
-            match self.at_start_of(&text[at..]) {
+            match self.at_start_of(&text[at..], &base64) {
                 Some(length) => {
                     masked.extend_from_slice(MASK);
                     at += length;
@@ -64,15 +64,11 @@ impl Secrets {
     }
 
     /// How long the secret is with which the text begins, if it begins with one.
-    fn at_start_of(&self, text: &[u8]) -> Option<usize> {
-        let mut plain = self.plain.iter();
-        if let Some(length) = plain.find_map(|secret| escaped_length(text, secret)) {
-            return Some(length);
-        }
-        let mut base64 = self.base64.iter();
-        base64
-            .find(|core| text.starts_with(core.as_bytes()))
-            .map(|core| core.len())
+    fn at_start_of(&self, text: &[u8], base64: &[String]) -> Option<usize> {
+        let escaped = |secret: &Vec<u8>| escaped_length(text, secret);
+        let encoded = |core: &String| text.starts_with(core.as_bytes()).then_some(core.len());
+        let plain = self.0.iter().find_map(escaped);
+        plain.or_else(|| base64.iter().find_map(encoded))
     }
 }
 
