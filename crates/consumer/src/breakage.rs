@@ -48,6 +48,14 @@ pub enum Breakage {
     LostRaceIgnored,
     /// A replay that is accepted is noted under the sequence number that it came back with.
     PresentNumberNoted,
+    /// A request that was lost with a closed connection is a failed attempt.
+    NeverSentAgain,
+    /// It goes out again until there is an answer.
+    SentAgainAndAgain,
+    /// A request goes out again after a timeout.
+    SentAgainAfterTimeout,
+    /// A request goes out again on a connection that carried others before.
+    SentAgainOnAnyConnection,
     /// Receives that no visit followed are held against an event.
     UnvisitedReceivesCount,
     /// That a visit of a watched event begins is not written down.
@@ -61,7 +69,7 @@ thread_local! {
 
 impl Breakage {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::DeleteBeforeDeadLetter,
         Self::FreshDeadLetterId,
         Self::ExhaustedAgain,
@@ -77,6 +85,10 @@ impl Breakage {
         Self::UnwrittenForgotten,
         Self::LostRaceIgnored,
         Self::PresentNumberNoted,
+        Self::NeverSentAgain,
+        Self::SentAgainAndAgain,
+        Self::SentAgainAfterTimeout,
+        Self::SentAgainOnAnyConnection,
         Self::UnvisitedReceivesCount,
         Self::BeginningsForgotten,
     ];

@@ -5,9 +5,10 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use consumer::post::again::{Carried, Carrier, Over, attempt};
 use consumer::post::{NoAnswer, Post, Request};
 use delivery::{Answer, Failure, FailureKind};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::dice::Dice;
 use crate::log::{self, Event, Line, Log, Taken, Worker};
@@ -48,7 +49,13 @@ impl Callbacks {
             callbacks: self.clone(),
             worker,
             wires,
+            idle: Arc::default(),
         }
+    }
+
+    /// Whether the callback has closed an idle connection that now carries a request.
+    fn has_closed_it(&self) -> bool {
+        self.plan.closes > 0 && self.dice.percent(self.plan.closes)
     }
 
     fn react(&self, event: Event) -> Reaction {
@@ -79,21 +86,79 @@ pub(crate) struct Way {
     callbacks: Callbacks,
     worker: Worker,
     wires: Wires,
+    /// Connections that wait for another request.
+    idle: Arc<Mutex<u32>>,
 }
 
 impl Post for Way {
     async fn post(&self, request: Request) -> Result<Answer, NoAnswer> {
-        let held = self.wires.cross().await;
-        let noted = self.note(&request, held);
-        let answer = timeout(request.timeout, self.exchange(&noted)).await;
-        self.wires.cross().await;
-        let answer = answer.unwrap_or_else(|_| Err(failure(FailureKind::Timeout)));
-        noted.over(&answer);
-        answer.map_err(NoAnswer::Failed)
+        let attempted = Attempted {
+            way: self,
+            number: self.callbacks.log.attempted(),
+        };
+        let outcome = attempt(&attempted, &request).await;
+        self.callbacks.log.seen().attempted[attempted.number].is_over = true;
+        outcome
+    }
+}
+
+/// One attempt, over one connection or two.
+struct Attempted<'a> {
+    way: &'a Way,
+    number: usize,
+}
+
+impl Carrier for Attempted<'_> {
+    async fn carry(&self, request: &Request, over: Over, deadline: Instant) -> Carried {
+        let held = self.way.wires.cross().await;
+        let was_reused = over == Over::AnyConnection && self.way.takes_an_idle_one();
+        let is_lost = was_reused && self.way.callbacks.has_closed_it();
+        let new_only = over == Over::NewConnection;
+        let carry = log::Carry { new_only, is_lost };
+        self.way.callbacks.log.seen().attempted[self.number]
+            .carries
+            .push(carry);
+        let outcome = match is_lost {
+            true => {
+                self.way.wires.cross().await;
+                Err(failure(FailureKind::Reset))
+            }
+            false => self.way.carry(request, held, deadline).await,
+        };
+        Carried {
+            outcome: outcome.map_err(NoAnswer::Failed),
+            was_reused,
+            ended_unanswered: is_lost,
+        }
     }
 }
 
 impl Way {
+    fn takes_an_idle_one(&self) -> bool {
+        let mut idle = self.idle.lock().expect("no holder panics");
+        let is_there = *idle > 0;
+        *idle -= u32::from(is_there);
+        is_there
+    }
+
+    /// Carries a request to the callback; what it answers leaves the connection for another one.
+    async fn carry(
+        &self,
+        request: &Request,
+        held: Duration,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        let noted = self.note(request, held);
+        let answer = timeout_at(deadline, self.exchange(&noted)).await;
+        self.wires.cross().await;
+        let answer = answer.unwrap_or_else(|_| Err(failure(FailureKind::Timeout)));
+        noted.over(&answer);
+        if answer.is_ok() {
+            *self.idle.lock().expect("no holder panics") += 1;
+        }
+        answer
+    }
+
     async fn exchange(&self, noted: &Noted) -> Result<Answer, Failure> {
         let broken = || Err(failure(FailureKind::Reset));
         match self.callbacks.react(noted.event) {

@@ -117,6 +117,24 @@ pub(crate) enum Taken {
     Failed,
 }
 
+/// One attempt as its request went out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attempted {
+    /// Each time it went out.
+    pub(crate) carries: Vec<Carry>,
+    /// The worker knows what came of it.
+    pub(crate) is_over: bool,
+}
+
+/// One time that a request goes out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Carry {
+    /// No connection may be used that carried a request before.
+    pub(crate) new_only: bool,
+    /// The callback had closed the connection: it saw nothing of the request.
+    pub(crate) is_lost: bool,
+}
+
 /// A record that the ledger took.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
@@ -186,6 +204,7 @@ pub(crate) enum Line {
 pub(crate) struct Seen {
     pub(crate) lines: Vec<(Duration, Line)>,
     pub(crate) requests: Vec<Request>,
+    pub(crate) attempted: Vec<Attempted>,
     pub(crate) written: Vec<Written>,
     pub(crate) receives: Vec<Receive>,
     pub(crate) turns: Vec<(Duration, Worker, Turn)>,
@@ -259,6 +278,13 @@ impl Log {
     pub(crate) fn note(&self, line: Line) {
         let now = self.now();
         self.seen().lines.push((now, line));
+    }
+
+    /// An attempt begins; says which one it is.
+    pub(crate) fn attempted(&self) -> usize {
+        let mut seen = self.seen();
+        seen.attempted.push(Attempted::default());
+        seen.attempted.len() - 1
     }
 
     pub(crate) fn turn(&self, worker: Worker, turn: Turn) {

@@ -1,6 +1,7 @@
 //! What must hold after a history. Each oracle says what it found, an entry each; nothing found is good.
 
 mod attempts;
+mod connections;
 mod fates;
 mod order;
 mod replays;
@@ -24,7 +25,7 @@ const WRITTEN_BY: Duration = Duration::from_secs(30);
 pub(crate) type Oracle = fn(&View<'_>) -> Found;
 
 /// Every oracle with the promise it holds a history to.
-pub(crate) const ORACLES: [(&str, Oracle); 18] = [
+pub(crate) const ORACLES: [(&str, Oracle); 19] = [
     (
         "every event ends delivered or in the internal queue, one live copy, none lost",
         fates::conserved,
@@ -74,6 +75,10 @@ pub(crate) const ORACLES: [(&str, Oracle); 18] = [
     (
         "duplicates only where a worker died or lost its leases, with the same webhook-id",
         attempts::duplicates,
+    ),
+    (
+        "a request goes out again if and only if a reused connection had been closed: once, on a new one",
+        connections::once_again,
     ),
     (
         "receive counts stay far from the native backstop",

@@ -80,6 +80,8 @@ pub(crate) struct Plan {
     pub(crate) counts: Counts,
     pub(crate) visibility: Duration,
     pub(crate) max_in_flight: usize,
+    /// How often a callback has closed a connection that is used again, in per cent.
+    pub(crate) closes: u64,
 }
 
 #[derive(Debug)]
@@ -213,6 +215,7 @@ impl Plan {
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
             counts: counts(&dice.fork()),
+            closes: dice.fork().one_of(&[0, 0, 30]),
         }
     }
 
@@ -260,6 +263,7 @@ impl Plan {
             visibility: Duration::from_secs(40),
             max_in_flight: 4,
             counts: Counts::default(),
+            closes: 0,
         }
     }
 

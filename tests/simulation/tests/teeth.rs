@@ -147,6 +147,26 @@ fn cut_off(mistake: console::Breakage, cut: Cut) {
 }
 
 #[test]
+fn a_request_lost_with_a_closed_connection_and_not_sent_again_is_caught() {
+    worker(consumer::Breakage::NeverSentAgain);
+}
+
+#[test]
+fn a_request_sent_again_more_than_once_is_caught() {
+    worker(consumer::Breakage::SentAgainAndAgain);
+}
+
+#[test]
+fn a_request_sent_again_after_a_timeout_is_caught() {
+    worker(consumer::Breakage::SentAgainAfterTimeout);
+}
+
+#[test]
+fn a_request_sent_again_on_another_old_connection_is_caught() {
+    worker(consumer::Breakage::SentAgainOnAnyConnection);
+}
+
+#[test]
 fn deleting_a_letter_before_it_is_sent_is_caught() {
     cut_off(console::Breakage::DeleteFirst, Cut::Replay);
 }

@@ -6,11 +6,12 @@
 
 use std::future::Future;
 
-use delivery::{Answer, Failure};
+use delivery::{Answer, Failure, FailureKind};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::{NoAnswer, Request};
+use crate::breakage::Breakage;
 
 /// Which connections may carry a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub async fn attempt(carrier: &impl Carrier, request: &Request) -> Result<Answer
         false => Over::AnyConnection,
     };
     let first = carrier.carry(request, over, deadline).await;
-    if !(first.was_reused && first.ended_unanswered) {
+    if !first.is_lost() {
         return first.outcome.map_err(|error| match first.was_reused {
             true => said("on a reused connection", error),
             false => error,
@@ -66,10 +67,30 @@ pub async fn attempt(carrier: &impl Carrier, request: &Request) -> Result<Answer
         host = request.url.host_str(),
         "the receiver had closed the connection: the request goes out again on a new one"
     );
-    let again = carrier.carry(request, Over::NewConnection, deadline).await;
+    let over = match Breakage::SentAgainOnAnyConnection.is_made() {
+        true => Over::AnyConnection,
+        false => Over::NewConnection,
+    };
+    let mut again = carrier.carry(request, over, deadline).await;
+    if Breakage::SentAgainAndAgain.is_made() && again.outcome.is_err() {
+        again = carrier.carry(request, over, deadline).await;
+    }
     again
         .outcome
         .map_err(|error| said("sent again, after a reused connection had ended", error))
+}
+
+impl Carried {
+    /// The request met a connection that the receiver had closed.
+    fn is_lost(&self) -> bool {
+        if Breakage::SentAgainAfterTimeout.is_made()
+            && let Err(NoAnswer::Failed(failure)) = &self.outcome
+            && failure.kind == FailureKind::Timeout
+        {
+            return true;
+        }
+        self.was_reused && self.ended_unanswered && !Breakage::NeverSentAgain.is_made()
+    }
 }
 
 /// Says of a failure how its request went out: first, so that it is not cut off.

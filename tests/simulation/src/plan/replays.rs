@@ -33,6 +33,7 @@ impl Plan {
             counts: Counts::default(),
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
+            closes: dice.one_of(&[0, 0, 30]),
         }
     }
 }
