@@ -19,11 +19,12 @@ pub const MAX_IDS: usize = 10_000;
 /// What stands for letters of which no callback is known.
 pub const NO_HOST: &str = "none";
 
-const REASONS: [Reason; 5] = [
+const REASONS: [Reason; 6] = [
     Reason::Exhausted,
     Reason::InvalidEvent,
     Reason::NoCallback,
     Reason::ReceiveCountExceeded,
+    Reason::Expiring,
     Reason::Other,
 ];
 

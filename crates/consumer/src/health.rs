@@ -131,6 +131,12 @@ impl Health {
                 Tally::read(&tally.dead_lettered),
             ),
             (
+                "events_expiring_total",
+                "counter",
+                "events moved to the internal queue since the source queue would have dropped them before their next attempt",
+                Tally::read(&tally.expiring),
+            ),
+            (
                 "messages_in_hand",
                 "gauge",
                 "messages received and not yet settled",

@@ -31,7 +31,7 @@ pub enum Mode {
     Drain,
 }
 
-/// What a worker has done. Every receive of a message ends as one of the last three:
+/// What a worker has done. Every receive of a message ends as one of three:
 /// `received = delivered + dead_lettered + held`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
 pub struct Summary {
@@ -46,6 +46,8 @@ pub struct Summary {
     pub held: u64,
     /// Events moved to the internal queue.
     pub dead_lettered: u64,
+    /// Those of them that the source queue would have dropped before their next attempt.
+    pub expiring: u64,
     /// How long the worker ran.
     pub duration_s: f64,
 }

@@ -12,6 +12,7 @@ pub(crate) struct Tally {
     pub(crate) attempts: AtomicU64,
     pub(crate) delivered: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
+    pub(crate) expiring: AtomicU64,
     pub(crate) in_hand: AtomicU64,
 }
 
@@ -34,6 +35,7 @@ impl Tally {
             delivered,
             held: received.saturating_sub(delivered + dead_lettered),
             dead_lettered,
+            expiring: Self::read(&self.expiring),
             duration_s,
         }
     }

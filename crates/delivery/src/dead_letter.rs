@@ -24,6 +24,8 @@ pub enum Reason {
     NoCallback,
     /// It was received again and again without a verdict, by us or by the native redrive.
     ReceiveCountExceeded,
+    /// The queue would have dropped it before its next visit: see [`crate::Lifetime`].
+    Expiring,
     /// A reason written by another version of this program.
     #[serde(other)]
     Other,
@@ -37,6 +39,7 @@ impl Reason {
             Self::InvalidEvent => "invalid-event",
             Self::NoCallback => "no-callback",
             Self::ReceiveCountExceeded => "receive-count-exceeded",
+            Self::Expiring => "expiring",
             Self::Other => "other",
         }
     }
@@ -311,6 +314,7 @@ mod tests {
             Reason::InvalidEvent,
             Reason::NoCallback,
             Reason::ReceiveCountExceeded,
+            Reason::Expiring,
             Reason::Other,
         ] {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureKind, Outcome, Reason, RetrySchedule};
+use crate::{FailureKind, Lifetime, Outcome, Reason, RetrySchedule};
 
 /// One HTTP request of ours and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,10 +147,13 @@ impl Visit {
     /// Opens a visit at `now`. A receive is not an attempt, so the attempts come from the record, never from the
     /// receive count. Nor does a receive that no visit followed say anything against an event: very many of them
     /// only have it watched, and what sets it aside is [`MOST_BEGUN`] visits that began and came to no end.
+    ///
+    /// What the queue would drop before its visit is set aside while there is time.
     pub fn open(
         schedule: &RetrySchedule,
         record: Option<&Record>,
         receive_count: u32,
+        life: &Lifetime,
         now: Timestamp,
     ) -> Self {
         let made = record.map_or(0, |r| r.attempts.len() as u32);
@@ -164,8 +167,18 @@ impl Visit {
             _ if made >= schedule.attempts() => Self::SetAside {
                 reason: Reason::Exhausted,
             },
-            Some((_, RecordState::Waiting { not_before })) if *not_before > now => Self::TooEarly {
-                remaining: now.until(*not_before),
+            Some((_, RecordState::Waiting { not_before })) if *not_before > now => {
+                match life.allows_visit(*not_before, now) {
+                    true => Self::TooEarly {
+                        remaining: now.until(*not_before),
+                    },
+                    false => Self::SetAside {
+                        reason: Reason::Expiring,
+                    },
+                }
+            }
+            _ if !life.allows_attempt(now) => Self::SetAside {
+                reason: Reason::Expiring,
             },
             Some((record, _)) if record.begun >= MOST_BEGUN => Self::SetAside {
                 reason: Reason::ReceiveCountExceeded,
@@ -181,6 +194,17 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    /// A visit of a message that was sent an hour of Unix time ago, whose queue keeps it for two weeks.
+    fn open(record: Option<&Record>, receive_count: u32, now: Timestamp) -> Visit {
+        let retention = Duration::from_secs(14 * 24 * 3600);
+        let life = Lifetime::new(
+            Timestamp::from_millis(0),
+            retention,
+            Duration::from_secs(30),
+        );
+        Visit::open(&schedule(), record, receive_count, &life, now)
+    }
 
     fn schedule() -> RetrySchedule {
         RetrySchedule::new(RetrySchedule::avionte()).unwrap()
@@ -208,23 +232,17 @@ mod tests {
 
     #[test]
     fn a_receive_is_not_an_attempt() {
-        assert_eq!(
-            Visit::open(&schedule(), None, 99, NOW),
-            Visit::Attempt { n: 1 }
-        );
-        assert_eq!(
-            Visit::open(&schedule(), Some(&waiting(2, 0)), 3, NOW),
-            Visit::Attempt { n: 3 }
-        );
+        assert_eq!(open(None, 99, NOW), Visit::Attempt { n: 1 });
+        assert_eq!(open(Some(&waiting(2, 0)), 3, NOW), Visit::Attempt { n: 3 });
     }
 
     #[test]
     fn a_message_that_comes_before_its_time_is_hidden_for_the_remainder() {
-        let early = Visit::open(&schedule(), Some(&waiting(2, 1_000_500)), 2, NOW);
+        let early = open(Some(&waiting(2, 1_000_500)), 2, NOW);
         let remaining = Duration::from_millis(500);
         assert_eq!(early, Visit::TooEarly { remaining });
         assert_eq!(
-            Visit::open(&schedule(), Some(&waiting(2, 1_000_000)), 2, NOW),
+            open(Some(&waiting(2, 1_000_000)), 2, NOW),
             Visit::Attempt { n: 3 }
         );
     }
@@ -237,7 +255,7 @@ mod tests {
             dead_at: NOW,
         };
         let record = record(4, RecordState::Exhausted(verdict.clone()));
-        let visit = Visit::open(&schedule(), Some(&record), 200, NOW);
+        let visit = open(Some(&record), 200, NOW);
         assert_eq!(visit, Visit::Decided { verdict });
     }
 
@@ -245,7 +263,7 @@ mod tests {
     fn an_event_that_has_come_to_its_end_is_only_deleted() {
         for attempts in [1, 4] {
             let record = record(attempts, RecordState::Done);
-            let visit = Visit::open(&schedule(), Some(&record), 200, NOW);
+            let visit = open(Some(&record), 200, NOW);
             assert_eq!(visit, Visit::Done);
         }
     }
@@ -271,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_schedule_made_shorter_ends_an_event_that_has_had_its_attempts() {
-        let visit = Visit::open(&schedule(), Some(&waiting(4, 0)), 2, NOW);
+        let visit = open(Some(&waiting(4, 0)), 2, NOW);
         let reason = Reason::Exhausted;
         assert_eq!(visit, Visit::SetAside { reason });
     }
@@ -279,18 +297,15 @@ mod tests {
     #[test]
     fn an_event_that_never_gets_a_verdict_is_watched_from_a_hundred_receives_on_and_set_aside_after_ten_visits()
      {
-        assert_eq!(
-            Visit::open(&schedule(), None, 100, NOW),
-            Visit::Watch { n: 1 }
-        );
+        assert_eq!(open(None, 100, NOW), Visit::Watch { n: 1 });
         let mut record = Record::begins(None, NOW);
         for receive_count in 101..110 {
-            let visit = Visit::open(&schedule(), Some(&record), receive_count, NOW);
+            let visit = open(Some(&record), receive_count, NOW);
             assert_eq!(visit, Visit::Watch { n: 1 }, "receive {receive_count}");
             record = Record::begins(Some(&record), NOW);
         }
         let reason = Reason::ReceiveCountExceeded;
-        let visit = Visit::open(&schedule(), Some(&record), 110, NOW);
+        let visit = open(Some(&record), 110, NOW);
         assert_eq!(visit, Visit::SetAside { reason });
     }
 
@@ -306,7 +321,7 @@ mod tests {
             (800, Visit::Watch { n: 3 }),
             (9_000, Visit::Watch { n: 3 }),
         ] {
-            let opened = Visit::open(&schedule(), Some(&after_two), receive_count, NOW);
+            let opened = open(Some(&after_two), receive_count, NOW);
             assert_eq!(opened, visit, "receive {receive_count}");
         }
         let begun = Record::begins(Some(&after_two), NOW);
@@ -324,7 +339,7 @@ mod tests {
         };
         let remaining = Duration::from_millis(500);
         for record in [waiting(2, 1_000_500), watched] {
-            let visit = Visit::open(&schedule(), Some(&record), 5_000, NOW);
+            let visit = open(Some(&record), 5_000, NOW);
             assert_eq!(visit, Visit::TooEarly { remaining });
         }
     }
@@ -334,5 +349,42 @@ mod tests {
         let text = r#"{"attempts":[],"state":"done","receives":7}"#;
         let record: Record = serde_json::from_str(text).unwrap();
         assert_eq!((record.receives, record.begun), (7, 0));
+    }
+
+    #[test]
+    fn what_the_queue_would_drop_before_its_visit_is_set_aside_and_what_has_ended_is_not_asked() {
+        let retention = Duration::from_secs(14 * 24 * 3600);
+        let life = Lifetime::new(NOW, retention, Duration::from_secs(30));
+        let before_end = |s: u64| NOW.plus(retention - Duration::from_secs(s));
+        let open = |record: Option<&Record>, now| Visit::open(&schedule(), record, 2, &life, now);
+        let expiring = Visit::SetAside {
+            reason: Reason::Expiring,
+        };
+        let waiting_until = |at: Timestamp| waiting(2, at.as_millis());
+        // It would wait too long, it comes too late, or its turn comes in time.
+        for (record, now, visit) in [
+            (
+                waiting_until(before_end(1_000)),
+                before_end(7_200),
+                &expiring,
+            ),
+            (
+                waiting_until(before_end(7_200)),
+                before_end(1_000),
+                &expiring,
+            ),
+            (
+                waiting_until(before_end(7_200)),
+                before_end(1_801),
+                &Visit::Attempt { n: 3 },
+            ),
+        ] {
+            assert_eq!(&open(Some(&record), now), visit);
+        }
+        assert_eq!(open(None, before_end(1_000)), expiring);
+        assert_eq!(
+            open(Some(&record(2, RecordState::Done)), before_end(1)),
+            Visit::Done
+        );
     }
 }

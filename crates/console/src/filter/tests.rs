@@ -48,6 +48,7 @@ fn groups_events_and_reasons_must_be_the_same() {
         ("reason", "exhausted", true),
         ("reason", " Exhausted", true),
         ("reason", "no-callback", false),
+        ("reason", "expiring", false),
     ] {
         assert_eq!(matches(&letter, name, text), matched, "{name} {text}");
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use delivery::{
-    Attempt, DeadLetter, Decision, Outcome, Reason, RecordState, Replay, RequestFacts, Verdict,
-    Visit,
+    Attempt, DeadLetter, Decision, Lifetime, Outcome, Reason, RecordState, Replay, RequestFacts,
+    Verdict, Visit,
 };
 use event::{EVENT_NAME, Event, is_header_text};
 use store::Seen;
@@ -42,7 +42,8 @@ impl<P: Post> LaneRun<'_, P> {
         let now = self.shared.clock.now();
         let schedule = &self.shared.settings.schedule;
         let record = known.record.as_ref();
-        let visit = Visit::open(schedule, record, message.receive_count, now);
+        let life = self.life();
+        let visit = Visit::open(schedule, record, message.receive_count, &life, now);
         match breakage::visit(visit, record, message.receive_count) {
             Visit::TooEarly { remaining } => Err(End::Wait(remaining)),
             Visit::Attempt { n } => self.attempt_from(n, known).await,
@@ -52,7 +53,8 @@ impl<P: Post> LaneRun<'_, P> {
             }
             Visit::SetAside { reason } => {
                 let (known, attempts) = known.take_attempts();
-                self.set_aside(known, attempts, reason, None).await
+                let detail = (reason == Reason::Expiring).then(|| too_late(&life));
+                self.set_aside(known, attempts, reason, detail).await
             }
             Visit::Decided { verdict } => {
                 let (known, attempts) = known.take_attempts();
@@ -60,6 +62,13 @@ impl<P: Post> LaneRun<'_, P> {
             }
             Visit::Done => Ok(Settled::before()),
         }
+    }
+
+    /// How long the queue keeps the head: told by when it was sent to it, a replay too.
+    fn life(&self) -> Lifetime {
+        let retention = Duration::from_secs(self.shared.source.attributes().retention_s);
+        let timeout = self.shared.settings.schedule.timeout();
+        Lifetime::new(self.head().message.sent_at, retention, timeout)
     }
 
     /// Attempts the head until it is accepted, exhausted or has to wait.
@@ -84,6 +93,7 @@ impl<P: Post> LaneRun<'_, P> {
         };
         let (known, mut attempts) = known.take_attempts();
         let body = self.exact_body(&event, known.earlier.as_ref());
+        let life = self.life();
         for n in first.. {
             let made = self
                 .attempt(n, &url, &event, &body, known.earlier.as_ref())
@@ -106,7 +116,13 @@ impl<P: Post> LaneRun<'_, P> {
                 Decision::RetryNow if self.shared.stop.is_cancelled() => {
                     return Err(self.cut_short(&known, attempts, End::GiveBack).await);
                 }
-                Decision::RetryNow => {}
+                Decision::RetryNow if life.allows_attempt(self.shared.clock.now()) => {}
+                Decision::RetryNow => {
+                    return self.expires(known, attempts, &life).await;
+                }
+                Decision::RetryAfter(wait) if !self.can_wait(wait, &life) => {
+                    return self.expires(known, attempts, &life).await;
+                }
                 Decision::RetryAfter(wait) => {
                     let remaining = self.record_wait(&known, attempts, wait).await?;
                     return Err(End::Wait(remaining));
@@ -140,6 +156,22 @@ impl<P: Post> LaneRun<'_, P> {
             Some(completed) => completed.into(),
             None => message.body.clone(),
         }
+    }
+
+    fn can_wait(&self, wait: Duration, life: &Lifetime) -> bool {
+        let now = self.shared.clock.now();
+        life.allows_visit(now.plus(wait), now)
+    }
+
+    /// The queue would drop the event before its next attempt, and tell nobody.
+    async fn expires(
+        &mut self,
+        known: Known,
+        attempts: Vec<Attempt>,
+        life: &Lifetime,
+    ) -> Result<Settled, End> {
+        self.set_aside(known, attempts, Reason::Expiring, Some(too_late(life)))
+            .await
     }
 
     fn settled(&self, seen: Option<Seen>, attempts: Vec<Attempt>) -> Settled {
@@ -258,6 +290,9 @@ impl<P: Post> LaneRun<'_, P> {
         match dead_letters::send(&self.shared.dead_letters, message, &letter).await {
             Ok(()) => {
                 Tally::count(&self.shared.tally.dead_lettered);
+                if letter.reason == Reason::Expiring {
+                    Tally::count(&self.shared.tally.expiring);
+                }
                 let number = letter.origin.sequence_number.as_deref();
                 self.shared
                     .notes
@@ -284,6 +319,13 @@ impl<P: Post> LaneRun<'_, P> {
         let held = letter.dead_at.until(self.shared.clock.now());
         held.clamp(SHORTEST_HOLD, LONGEST_HOLD)
     }
+}
+
+fn too_late(life: &Lifetime) -> String {
+    let ends = life.ends();
+    format!(
+        "the source queue keeps it until {ends}, and its next attempt would have come too close to that"
+    )
 }
 
 /// The event's place in its group: a replay has a newer sequence number than everything before it.

@@ -17,7 +17,9 @@ use aws_smithy_types::body::SdkBody;
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
 
-use super::{Reply, Seen, World};
+use queue::Clock;
+
+use super::{Reply, SQS_START, Seen, World};
 
 /// One call on its way to SQS.
 pub struct Call {
@@ -62,6 +64,10 @@ pub enum Fault {
     Answer(u16, &'static str),
     /// SQS refuses every entry of a batch, with this code.
     Refused(&'static str),
+    /// SQS is asked this instead.
+    Asks(String),
+    /// SQS does it, and its answer is told so.
+    Tells(fn(String) -> String),
 }
 
 type Decide = dyn Fn(&Call) -> Fault + Send + Sync;
@@ -115,7 +121,7 @@ impl fmt::Debug for Line {
 }
 
 impl HttpConnector for Line {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let call = Call {
             action: target.rsplit('.').next().unwrap_or_default().to_owned(),
@@ -140,6 +146,17 @@ impl HttpConnector for Line {
                 Fault::Unavailable => Ok(answer_of(503, "{}".to_owned())),
                 Fault::Answer(status, body) => Ok(answer_of(status, body.to_owned())),
                 Fault::Refused(code) => Ok(answer_of(200, call.refused(code))),
+                Fault::Asks(body) => {
+                    *request.body_mut() = SdkBody::from(body);
+                    answer.call(request).await
+                }
+                Fault::Tells(tell) => {
+                    let mut answer = answer.call(request).await?;
+                    let body = answer.body().bytes().unwrap_or_default().to_vec();
+                    let told = tell(String::from_utf8(body).expect("JSON"));
+                    *answer.body_mut() = SdkBody::from(told);
+                    Ok(answer)
+                }
                 Fault::AnswerLost => {
                     answer.call(request).await?;
                     Err(ConnectorError::io("the connection broke".into()))
@@ -181,6 +198,27 @@ pub async fn world_with(
 ) -> World {
     let local = LocalSqs::new(Limits::default());
     World::on(with_faults(local.http_client(), decide), Kind::Fifo, script).await
+}
+
+/// A FIFO world whose source queue keeps messages so long only.
+pub async fn world_that_keeps(
+    retention_s: u64,
+    script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+) -> World {
+    let local = LocalSqs::seeded(Limits::default(), 1);
+    let network = with_faults(local.http_client(), move |call| {
+        match call.action.as_str() {
+            "CreateQueue" if call.body.contains("\"events.fifo\"") => Fault::Asks(
+                call.body
+                    .replace("\"1209600\"", &format!("\"{retention_s}\"")),
+            ),
+            _ => Fault::None,
+        }
+    });
+    let mut world = World::on(network, Kind::Fifo, script).await;
+    world.clock = Clock::virtual_from(SQS_START);
+    assert_eq!(world.source.attributes().retention_s, retention_s);
+    world
 }
 
 /// Four events, of which the fourth fails at first, in a world that extends no lease until the switch is set off: the

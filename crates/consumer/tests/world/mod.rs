@@ -32,6 +32,9 @@ use tokio_util::sync::CancellationToken;
 /// 2025-02-12T14:30:45.000Z
 pub const START: Timestamp = Timestamp::from_millis(1_739_370_645_000);
 
+/// 2025-01-01, where the time of a seeded SQS starts.
+pub const SQS_START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
+
 /// One request as the receiver saw it.
 #[derive(Debug, Clone)]
 pub struct Seen {

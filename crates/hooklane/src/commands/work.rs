@@ -215,9 +215,14 @@ fn text(summary: &Summary) -> String {
         delivered,
         held,
         dead_lettered,
+        expiring,
         duration_s,
     } = summary;
+    let in_time = match expiring {
+        0 => String::new(),
+        _ => format!(" ({expiring} before the queue would have dropped them)"),
+    };
     format!(
-        "{delivered} delivered, {dead_lettered} dead-lettered, {attempts} attempts, in {duration_s:.1} s ({received} receives, of which {held} went back to the queue to wait)"
+        "{delivered} delivered, {dead_lettered} dead-lettered{in_time}, {attempts} attempts, in {duration_s:.1} s ({received} receives, of which {held} went back to the queue to wait)"
     )
 }

@@ -84,7 +84,7 @@ pub(crate) struct Listed {
     #[command(flatten)]
     filters: Filters,
 
-    /// Only set aside for this reason: exhausted, invalid-event, no-callback, receive-count-exceeded
+    /// Only set aside for this reason: exhausted, invalid-event, no-callback, receive-count-exceeded, expiring
     #[arg(long, value_name = "REASON", help_heading = WHICH)]
     reason: Option<String>,
 }
