@@ -87,6 +87,28 @@ fn a_pair_that_is_wrong_is_told_attribute_by_attribute_with_exit_code_1() {
 }
 
 #[test]
+fn a_schedule_that_outlasts_the_retention_is_refused_with_exit_code_2() {
+    let sqs = LocalSqs::start(&[]);
+    let mut home = sqs.home("events");
+    home.set(
+        "HOOKLANE_CALLBACK__PRODUCTION__URL",
+        "https://hooks.example.com/",
+    )
+    .set("HOOKLANE_WORKER__ADMIN_LISTEN", "127.0.0.1:0")
+    .set("HOOKLANE_RETRY__DELAYS", "[\"10d\", \"3d\", \"1d\"]");
+    let needed_s = 14 * 24 * 3600 + 4 * 30;
+    let told = [
+        "the source queue keeps a message for 1209600 s",
+        "MessageRetentionPeriod",
+        &format!("may need {needed_s} s: waits of 1209600 s and 4 attempts of up to 30 s"),
+        "shorten retry.delays",
+    ];
+    assert_told(&home.run(&["work", "--drain"]), 2, &told);
+    home.set("HOOKLANE_RETRY__DELAYS", "[\"10d\", \"3d\", \"23h\"]");
+    assert_eq!(home.run(&["work", "--drain"]).code, Some(0));
+}
+
+#[test]
 fn bad_lines_are_told_with_their_numbers_and_the_others_are_sent() {
     let sqs = LocalSqs::start(&[]);
     let home = sqs.home("events");

@@ -23,6 +23,7 @@ mod shared;
 mod standstill;
 mod status;
 mod tally;
+mod watch;
 mod worker;
 
 pub use admin::serve_admin;

@@ -13,6 +13,7 @@ use crate::memory::Memory;
 use crate::notes::Notes;
 use crate::settings::Settings;
 use crate::tally::Tally;
+use crate::watch::Watch;
 
 pub(crate) struct Shared<P> {
     pub(crate) settings: Settings,
@@ -25,6 +26,7 @@ pub(crate) struct Shared<P> {
     pub(crate) notes: Arc<Notes>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) watch: Watch,
     pub(crate) turns: Turns,
     /// No new attempts: what is held is given back after the attempt in hand.
     pub(crate) stop: CancellationToken,

@@ -26,6 +26,7 @@ use crate::settings::{Mode, Settings, Summary};
 use crate::settler::Settler;
 use crate::shared::{Shared, Turns};
 use crate::tally::{InHand, Tally};
+use crate::watch::{BETWEEN_LOOKS, Watch};
 
 /// The most long polls at the same time.
 const MOST_POLLERS: usize = 32;
@@ -80,12 +81,15 @@ impl<P: Post> Worker<P> {
         let denials = Arc::<Denials>::default();
         let source = denials.watch_source(wiring.source, health.gate.clone());
         let ledger = denials.watch_ledger(wiring.ledger);
+        let dead_letters = denials.watch(wiring.dead_letters);
+        let needed = settings.schedule.longest_life();
         let notes = Notes::new(source.url(), ledger.clone(), wiring.clock);
         let shared = Shared {
+            watch: Watch::new(&source, &dead_letters, needed),
             settings,
             notes: Arc::new(notes),
             source,
-            dead_letters: denials.watch(wiring.dead_letters),
+            dead_letters,
             ledger,
             post: wiring.post,
             clock: wiring.clock,
@@ -131,6 +135,7 @@ impl<P: Post> Worker<P> {
         });
         poller.polls.spawn(poll(poller.clone()));
         let watch = tokio::spawn(watch_the_gate(shared.clone()));
+        let looks = tokio::spawn(watch_the_queues(shared.clone()));
         let expiry = tokio::spawn(expire_records(shared.clone()));
         let mut notes = tokio::spawn(shared.notes.clone().write());
 
@@ -142,6 +147,7 @@ impl<P: Post> Worker<P> {
         shared.stop.cancel();
         finish(poller, settling, &mut notes).await;
         watch.abort();
+        looks.abort();
         expiry.abort();
         notes.abort();
         shared.tally.summary(began.elapsed().as_secs_f64())
@@ -375,6 +381,14 @@ async fn is_all_well<P: Post>(shared: &Shared<P>) -> bool {
     }
     // Only an attempt to hide can tell whether it is allowed, and so it is made only then.
     !shared.gate.is_closed_by(Cause::Hiding) || shared.source.check_may_hide().await.is_ok()
+}
+
+/// Looks from time to time what became of the queues.
+async fn watch_the_queues<P: Post>(shared: Arc<Shared<P>>) {
+    loop {
+        sleep(BETWEEN_LOOKS).await;
+        shared.watch.look().await;
+    }
 }
 
 /// Records of messages that SQS has dropped are of no use any more.

@@ -157,6 +157,17 @@ impl RetrySchedule {
         1 + self.0.delays.iter().filter(|d| !d.is_zero()).count() as u32
     }
 
+    /// How long one life may take if nobody is late: all waits, each as long as a receiver may ask for, and all
+    /// attempts, each as long as it may take. A queue that keeps an event for less loses it with attempts left.
+    pub fn longest_life(&self) -> Duration {
+        let longest = |delay: &Duration| match self.0.retry_after {
+            RetryAfter::Lengthen { max } => max.max(*delay),
+            RetryAfter::Ignore => *delay,
+        };
+        let waits: Duration = self.0.delays.iter().map(longest).sum();
+        waits + self.timeout() * self.attempts()
+    }
+
     /// From so many receives without the end of a visit on an event is watched, since it may kill the worker: 20 a
     /// visit of the schedule, at least 100, as many as a message can have behind nine others that fail, and more.
     pub fn suspicious_receives(&self) -> u32 {
@@ -297,6 +308,22 @@ mod tests {
         let named = [10, 30, 90, 190];
         let further = [290, 390, 490, 590, 690, 720, 720, 720, 720];
         assert_eq!(minutes, [&named[..], &further].concat());
+    }
+
+    #[test]
+    fn a_life_is_as_long_as_its_waits_and_its_attempts() {
+        assert_eq!(avionte().longest_life(), Duration::from_secs(60 + 4 * 30));
+        let avaza = RetrySchedule::new(RetrySchedule::avaza()).unwrap();
+        let minutes = 5_650 + 14 / 2;
+        assert_eq!(avaza.longest_life(), Duration::from_secs(minutes * 60));
+        let lengthened = RetrySchedule::new(ScheduleSettings {
+            retry_after: RetryAfter::Lengthen {
+                max: Duration::from_secs(30),
+            },
+            ..RetrySchedule::avionte()
+        });
+        let longest = lengthened.unwrap().longest_life();
+        assert_eq!(longest, Duration::from_secs(30 + 60 + 30 + 4 * 30));
     }
 
     #[test]

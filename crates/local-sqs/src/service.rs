@@ -121,6 +121,14 @@ impl LocalSqs {
         }
     }
 
+    /// Answers one request of the JSON protocol to whoever has no client at hand, and gives the body of the answer: a
+    /// test that changes a queue as somebody else would.
+    pub async fn ask(&self, action: &str, body: &str) -> String {
+        let stop = CancellationToken::new();
+        let reply = self.answer(action, body.as_bytes(), &stop).await;
+        String::from_utf8_lossy(&reply.body).into_owned()
+    }
+
     pub(crate) fn refuse(&self, error: &SqsError) -> Reply {
         protocol::failure(&mut self.shared.lock().engine, error)
     }

@@ -1,6 +1,7 @@
 //! The attributes of a queue that matter to us, read once when it is opened.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -30,6 +31,9 @@ pub struct QueueAttributes {
     pub redrive: Option<(u32, String)>,
     /// The queue's ARN.
     pub arn: String,
+    /// When it was made, in seconds since 1970; a queue of the same name that was made anew has another. `None` where
+    /// nothing tells.
+    pub created_s: Option<u64>,
     /// All attributes as SQS gave them.
     pub raw: BTreeMap<String, String>,
 }
@@ -48,8 +52,20 @@ impl QueueAttributes {
             retention_s: number("MessageRetentionPeriod").unwrap_or(345_600),
             redrive: text("RedrivePolicy").and_then(redrive),
             arn: text("QueueArn").unwrap_or_default().to_owned(),
+            created_s: number("CreatedTimestamp"),
             raw,
         }
+    }
+
+    /// How long a message is kept.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(self.retention_s)
+    }
+
+    /// Whether a queue of this name was deleted and made anew since `then`: what lay in it is gone.
+    pub fn is_another(&self, then: &Self) -> bool {
+        let known = self.created_s.zip(then.created_s);
+        self.arn != then.arn || known.is_some_and(|(now, then)| now != then)
     }
 }
 
@@ -77,6 +93,22 @@ mod tests {
                 format!("{{\"deadLetterTargetArn\":\"arn:x\",\"maxReceiveCount\":{count}}}");
             assert_eq!(redrive(&policy), Some((5, "arn:x".to_owned())));
         }
+    }
+
+    #[test]
+    fn a_queue_made_anew_is_told_by_its_arn_or_its_age() {
+        let queue = |arn: &str, created: &[&str]| {
+            let created = created
+                .iter()
+                .map(|at| ("CreatedTimestamp".to_owned(), (*at).to_owned()));
+            let arn = [("QueueArn".to_owned(), arn.to_owned())];
+            QueueAttributes::from_raw(arn.into_iter().chain(created).collect())
+        };
+        let then = queue("arn:events", &["1700000000"]);
+        assert!(!then.is_another(&then));
+        assert!(!queue("arn:events", &[]).is_another(&then));
+        assert!(queue("arn:events", &["1700000001"]).is_another(&then));
+        assert!(queue("arn:others", &["1700000000"]).is_another(&then));
     }
 
     #[test]

@@ -113,6 +113,15 @@ impl Queue {
         &self.inner.attributes
     }
 
+    /// Reads the attributes as they are now.
+    ///
+    /// # Errors
+    /// When the queue is gone or cannot be reached.
+    pub async fn attributes_now(&self) -> Result<QueueAttributes, QueueError> {
+        let raw = read_attributes(&self.sqs, self.url(), QueueAttributeName::All).await?;
+        Ok(QueueAttributes::from_raw(raw))
+    }
+
     /// Whether this is a FIFO queue.
     pub fn is_fifo(&self) -> bool {
         self.inner.attributes.fifo

@@ -113,6 +113,7 @@ mod tests {
             retention_s: 1,
             redrive: None,
             arn: String::new(),
+            created_s: None,
             raw: BTreeMap::new(),
         }
     }

@@ -6,7 +6,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use consumer::post::HttpPost;
 use consumer::{Mode, Settings, Status, Summary, Wiring, Worker, serve_admin};
-use queue::admin::{Backstop, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, backstop};
+use delivery::RetrySchedule;
+use queue::admin::{
+    Backstop, Keeping, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, RETENTION_S, backstop, keeping,
+    source_retention_s,
+};
 use queue::{Clock, Queue, QueueError, Sqs};
 use store::{Ledger, LedgerError, LedgerSpec};
 use tokio::net::TcpListener;
@@ -16,7 +20,7 @@ use tracing::{error, info, warn};
 use super::Context;
 use crate::cli::Work;
 use crate::config::{self, WorkConfig};
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::{output, stop};
 
 /// Between two tries to open a queue or a ledger that cannot be reached.
@@ -71,7 +75,7 @@ async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Work
     let Some(dead_letters) = open_queue(&sqs, &config.queues.dead_letter_url, start).await? else {
         return Ok(None);
     };
-    check(&source, &dead_letters)?;
+    check(&source, &dead_letters, &config.schedule)?;
     // A note on a group is of use for as long as one of its events lies in the internal queue.
     let retention_s = source.attributes().retention_s;
     let retention_s = retention_s.max(dead_letters.attributes().retention_s);
@@ -153,7 +157,7 @@ async fn until_reachable<T, E: std::fmt::Display>(
 }
 
 /// What the names in the configuration could not tell, and what would lose or reorder events.
-fn check(source: &Queue, dead_letters: &Queue) -> anyhow::Result<()> {
+fn check(source: &Queue, dead_letters: &Queue, schedule: &RetrySchedule) -> anyhow::Result<()> {
     if source.attributes().arn == dead_letters.attributes().arn {
         bail!(
             "queue.url and queue.dead_letter_url are the same queue: the internal queue must be another one"
@@ -180,6 +184,37 @@ fn check(source: &Queue, dead_letters: &Queue) -> anyhow::Result<()> {
             "the source queue moves a message away after {count} receives (maxReceiveCount); set it to {MAX_RECEIVE_COUNT}, since a receive is not an attempt"
         ),
         Backstop::Absent | Backstop::Fits => {}
+    }
+    check_retention(source, dead_letters, schedule)
+}
+
+/// SQS drops what is older than the retention, whatever it waits for, and tells nobody.
+fn check_retention(
+    source: &Queue,
+    dead_letters: &Queue,
+    schedule: &RetrySchedule,
+) -> anyhow::Result<()> {
+    let kept_s = source.attributes().retention_s;
+    match keeping(source.attributes(), schedule.longest_life()) {
+        Keeping::TooShort => {
+            let (attempts, timeout_s) = (schedule.attempts(), schedule.timeout().as_secs_f64());
+            let needed_s = schedule.longest_life().as_secs_f64();
+            let waits_s = needed_s - f64::from(attempts) * timeout_s;
+            bail!(Usage(format!(
+                "the source queue keeps a message for {kept_s} s (MessageRetentionPeriod), and an event may need {needed_s} s: waits of {waits_s} s and {attempts} attempts of up to {timeout_s} s; SQS would drop it in silence, with attempts left: set MessageRetentionPeriod to {RETENTION_S} (14 days, the most there is), or shorten retry.delays"
+            )))
+        }
+        Keeping::Short => warn!(
+            "the source queue keeps a message for {kept_s} s (MessageRetentionPeriod), and then SQS drops it in silence, with its attempts or behind others of its group; set it to {}",
+            source_retention_s(source.is_fifo())
+        ),
+        Keeping::Fits => {}
+    }
+    let kept_s = dead_letters.attributes().retention_s;
+    if kept_s < RETENTION_S {
+        warn!(
+            "the internal queue keeps a message for {kept_s} s (MessageRetentionPeriod), and then SQS drops it in silence; set it to {RETENTION_S}"
+        );
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::admin::MAX_RECEIVE_COUNT;
+use crate::admin::{MAX_RECEIVE_COUNT, RETENTION_S, source_retention_s};
 use crate::{DedupScope, Queue, QueueAttributes};
 
 /// One thing that is wrong with a queue of the pair.
@@ -22,10 +22,18 @@ pub struct Problem {
 
 /// Says everything that is wrong with a pair; nothing if the list is empty.
 pub fn check_pair(source: &Queue, dead_letters: &Queue) -> Vec<Problem> {
-    let pair = Pair {
-        source: (source.url(), source.attributes()),
-        dead: (dead_letters.url(), dead_letters.attributes()),
-    };
+    check_named(
+        (source.url(), source.attributes()),
+        (dead_letters.url(), dead_letters.attributes()),
+    )
+}
+
+/// The same of attributes that were read anew, each with the URL of its queue.
+pub fn check_named(
+    source: (&str, &QueueAttributes),
+    dead: (&str, &QueueAttributes),
+) -> Vec<Problem> {
+    let pair = Pair { source, dead };
     if pair.is_one_queue() {
         return vec![pair.problem(pair.dead, &SAME_QUEUE, "another queue".to_owned())];
     }
@@ -141,15 +149,26 @@ const RULES: &[Rule] = &[
     },
     Rule {
         attribute: "MessageRetentionPeriod",
-        of: Of::Dead,
-        broken: |dead, pair| {
-            let source_s = pair.source.1.retention_s;
+        of: Of::Source,
+        broken: |source, _| {
+            let least_s = source_retention_s(source.fifo);
             unless(
-                dead.retention_s >= source_s,
-                format_args!("at least {source_s}"),
+                source.retention_s >= least_s,
+                format_args!("at least {least_s}"),
             )
         },
-        why: "dead letters would go before the events still to be delivered",
+        why: "SQS drops an event that waits longer, in silence: behind others of its group, or for its retries",
+    },
+    Rule {
+        attribute: "MessageRetentionPeriod",
+        of: Of::Dead,
+        broken: |dead, _| {
+            unless(
+                dead.retention_s >= RETENTION_S,
+                format_args!("at least {RETENTION_S}"),
+            )
+        },
+        why: "SQS drops a dead letter in silence that nobody has looked at by then",
     },
     Rule {
         attribute: "MaximumMessageSize",
@@ -306,6 +325,8 @@ mod tests {
             ("RedrivePolicy", five),
             ("RedrivePolicy", elsewhere),
             ("RedrivePolicy", "absent"),
+            ("MessageRetentionPeriod", "345600"),
+            ("MessageRetentionPeriod", "60"),
             ("DelaySeconds", "5"),
             ("SqsManagedSseEnabled", "false"),
         ];
@@ -344,6 +365,21 @@ mod tests {
             ("FifoThroughputLimit", "absent"),
         ];
         assert_eq!(problems(&source(&standard), &dead(&standard)), []);
+    }
+
+    #[test]
+    fn a_standard_source_keeps_its_events_for_ten_days_and_no_less() {
+        let with = |retention_s| {
+            let standard = [
+                ("FifoQueue", "absent"),
+                ("MessageRetentionPeriod", retention_s),
+            ];
+            source(&standard)
+        };
+        let dead = dead(&[("FifoQueue", "absent")]);
+        assert_eq!(problems(&with("864000"), &dead), []);
+        let found = problems(&with("863999"), &dead);
+        assert_eq!(found, [(SOURCE.to_owned(), "MessageRetentionPeriod")]);
     }
 
     #[test]

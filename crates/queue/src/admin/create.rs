@@ -5,21 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 
-use crate::admin::MAX_RECEIVE_COUNT;
+use crate::admin::{MAX_RECEIVE_COUNT, RETENTION_S, source_retention_s};
 use crate::{Queue, QueueAttributes, QueueError, Sqs};
-
-const DAY_S: u64 = 24 * 3600;
-
-/// The longest that SQS keeps a message. The internal queue keeps dead letters so long; a FIFO source keeps
-/// its events so long too, since they may stand for days behind a head that waits for its retries (AWS
-/// starts the time anew when a FIFO message is dead-lettered).
-const RETENTION_S: u64 = 14 * DAY_S;
-
-/// A standard queue's native redrive does not start the time anew: what it moves at the very end of its
-/// life is still kept for four days ([dead-letter queues]).
-///
-/// [dead-letter queues]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
-const STANDARD_SOURCE_RETENTION_S: u64 = 10 * DAY_S;
 
 /// The largest message that SQS takes, in bytes.
 const MAXIMUM_MESSAGE_SIZE: u64 = 1_048_576;
@@ -102,11 +89,7 @@ pub async fn create_pair(sqs: &Sqs, name: &str, kind: Kind) -> Result<Pair, Crea
     let (source_name, dead_name) = names(name, kind)?;
     let dead = ensure(sqs, &dead_name, attributes(kind, RETENTION_S)).await?;
 
-    let retention_s = match kind {
-        Kind::Fifo => RETENTION_S,
-        Kind::Standard => STANDARD_SOURCE_RETENTION_S,
-    };
-    let mut wanted = attributes(kind, retention_s);
+    let mut wanted = attributes(kind, source_retention_s(kind == Kind::Fifo));
     wanted.insert(Name::RedrivePolicy, redrive_policy(&dead));
     let source = ensure(sqs, &source_name, wanted).await?;
 
