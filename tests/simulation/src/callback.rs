@@ -95,6 +95,7 @@ impl Post for Way {
         let attempted = Attempted {
             way: self,
             number: self.callbacks.log.attempted(),
+            held: Mutex::default(),
         };
         let outcome = attempt(&attempted, &request).await;
         self.callbacks.log.seen().attempted[attempted.number].is_over = true;
@@ -106,11 +107,23 @@ impl Post for Way {
 struct Attempted<'a> {
     way: &'a Way,
     number: usize,
+    /// How long the worker has stood still in it, before the callback had the request.
+    held: Mutex<Duration>,
+}
+
+impl Attempted<'_> {
+    /// Crosses the wires; how long the worker has stood still in this attempt.
+    async fn cross(&self) -> Duration {
+        let more = self.way.wires.cross().await;
+        let mut held = self.held.lock().expect("no holder panics");
+        *held += more;
+        *held
+    }
 }
 
 impl Carrier for Attempted<'_> {
     async fn carry(&self, request: &Request, over: Over, deadline: Instant) -> Carried {
-        let held = self.way.wires.cross().await;
+        let held = self.cross().await;
         let was_reused = over == Over::AnyConnection && self.way.takes_an_idle_one();
         let is_lost = was_reused && self.way.callbacks.has_closed_it();
         let new_only = over == Over::NewConnection;
@@ -120,7 +133,7 @@ impl Carrier for Attempted<'_> {
             .push(carry);
         let outcome = match is_lost {
             true => {
-                self.way.wires.cross().await;
+                self.cross().await;
                 Err(failure(FailureKind::Reset))
             }
             false => self.way.carry(request, held, deadline).await,
