@@ -194,8 +194,9 @@ impl View<'_> {
         })
     }
 
-    /// Whether a worker that stood still wrote a record when it went on, and another one that had received the
-    /// message and read the ledger before could not know of it.
+    /// Whether a worker that stood still wrote a record when it went on, or one that stopped had written a record that the
+    /// ledger was slow to take, and another one that had received the message and read the ledger before could not know of
+    /// it.
     fn could_not_know(&self, request: &Request, written: &Written) -> bool {
         let mut receives = self.seen.receives.iter().rev();
         let received = receives.find(|receive| {
@@ -204,13 +205,14 @@ impl View<'_> {
                 && receive.at <= request.at
         });
         let began = received.map_or(Duration::ZERO, |receive| receive.at);
-        // It stood still, or it could not extend its lease and the ledger took its time besides.
+        // It stood still, or it could not extend its lease, or had to stop, and the ledger took its time besides.
         let begun = request
             .at
             .min(written.at)
             .saturating_sub(self.plan().visibility);
         let was_late = self.seen.was_struck(written.worker, began, written.at)
-            || self.plan().profile.has_sqs_faults()
+            || (self.plan().profile.has_sqs_faults()
+                || self.seen.was_told_to_stop(written.worker, written.at))
                 && self.met_a_ledger_fault(written.worker, begun, written.at);
         request.worker != written.worker && began < written.at && was_late
     }
