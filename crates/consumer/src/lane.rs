@@ -42,16 +42,24 @@ impl From<LeaseLost> for End {
 struct Settled {
     /// It came to its end in this visit: the ledger does not say so (yet).
     ended: Option<Ended>,
+    /// How often SQS had handed it out by then.
+    receives: u32,
 }
 
 impl Settled {
     fn now(ended: Ended) -> Self {
-        Self { ended: Some(ended) }
+        Self {
+            receives: ended.record.receives,
+            ended: Some(ended),
+        }
     }
 
     /// The ledger, or our memory, knows already.
-    fn before() -> Self {
-        Self { ended: None }
+    fn before(receives: u32) -> Self {
+        Self {
+            ended: None,
+            receives,
+        }
     }
 }
 
@@ -117,7 +125,8 @@ impl<P: Post> LaneRun<'_, P> {
             return;
         };
         if !Breakage::AcceptedForgotten.is_made() {
-            self.shared.memory().done(&head.message.message_id);
+            let mut memory = self.shared.memory();
+            memory.done(&head.message.message_id, settled.receives);
         }
         let Held {
             message,
@@ -127,7 +136,7 @@ impl<P: Post> LaneRun<'_, P> {
         let deletion = Deletion {
             fate: self.lease.keep_until_deleted(&message.receipt_handle),
             receipt_handle: message.receipt_handle,
-            receive_count: message.receive_count,
+            again: message.receive_count.saturating_sub(settled.receives),
             key,
             ended: settled.ended,
             failed: None,

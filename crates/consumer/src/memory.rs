@@ -11,7 +11,8 @@ const MOST: usize = 100_000;
 /// Keyed by MessageId.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    done: LruCache<String, ()>,
+    /// With how often SQS had handed it out by then.
+    done: LruCache<String, u32>,
     unwritten: LruCache<String, Unwritten>,
 }
 
@@ -35,12 +36,13 @@ impl Default for Memory {
 impl Memory {
     /// The event was accepted or dead-lettered; its message is to be deleted. If the delete fails and the message comes
     /// again, it is deleted and no more.
-    pub(crate) fn done(&mut self, message_id: &str) {
-        put(&mut self.done, message_id, ());
+    pub(crate) fn done(&mut self, message_id: &str, receives: u32) {
+        put(&mut self.done, message_id, receives);
     }
 
-    pub(crate) fn was_done(&self, message_id: &str) -> bool {
-        self.done.contains(message_id)
+    /// How often SQS had handed the message out when it was done; none if it is not.
+    pub(crate) fn was_done(&self, message_id: &str) -> Option<u32> {
+        self.done.peek(message_id).copied()
     }
 
     /// SQS confirmed the delete.
@@ -74,10 +76,10 @@ mod tests {
     fn the_memory_is_bounded_and_forgets_the_oldest_first() {
         let mut memory = Memory::default();
         for n in 0..=MOST {
-            memory.done(&n.to_string());
+            memory.done(&n.to_string(), 1);
         }
         assert_eq!(memory.done.len(), MOST);
-        assert!(!memory.was_done("0"));
-        assert!(memory.was_done(&MOST.to_string()));
+        assert_eq!(memory.was_done("0"), None);
+        assert_eq!(memory.was_done(&MOST.to_string()), Some(1));
     }
 }

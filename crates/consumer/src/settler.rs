@@ -43,7 +43,7 @@ const TRIES: u32 = 8;
 /// waits for it.
 const OVERDUE: Duration = Duration::from_secs(1);
 
-/// A message that came so often and still cannot be deleted is hidden for [`LONGEST_HOLD`]: a worker that may not
+/// A message that came again so often and still cannot be deleted is hidden for [`LONGEST_HOLD`]: a worker that may not
 /// delete at all would receive it once a lease, until the native backstop takes an event for dead that was accepted.
 const OFTEN: u32 = 20;
 
@@ -54,8 +54,9 @@ const NOTES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) receipt_handle: String,
-    /// SQS's number.
-    pub(crate) receive_count: u32,
+    /// How often SQS has handed the message out since it was done. What came before, with others or behind them, says
+    /// nothing of deletes.
+    pub(crate) again: u32,
     pub(crate) key: Key,
     /// What to note, should the delete fail; nothing if the ledger knows already.
     pub(crate) ended: Option<Ended>,
@@ -235,7 +236,7 @@ impl Deleter {
     }
 
     async fn hide_what_comes_often(&self, batch: &[Deletion]) {
-        let often = batch.iter().filter(|d| d.receive_count >= OFTEN);
+        let often = batch.iter().filter(|d| d.again >= OFTEN);
         let hides: Vec<_> = often
             .map(|d| (d.receipt_handle.as_str(), LONGEST_HOLD))
             .collect();

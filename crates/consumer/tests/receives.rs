@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use delivery::{Reason, RetrySchedule, ScheduleSettings};
-use world::faults::{Fault, pass, world_with};
+use world::faults::{Fault, Switch, pass, world_with};
 use world::{Reply, World, number};
 
 fn attempts(world: &World) -> Vec<(u32, u32)> {
@@ -70,4 +70,35 @@ async fn a_long_wait_of_many_leases_costs_no_event_of_the_group_an_attempt() {
         "{} receives",
         summary.received
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_fails_holds_no_group_for_long_because_others_received_its_event_often() {
+    let down = Switch::default();
+    let switch = down.clone();
+    let world = world_with(
+        move |call| match call.action.as_str() {
+            "DeleteMessageBatch" if switch.is_on() => Fault::Unavailable,
+            _ => Fault::None,
+        },
+        |_| Reply::Status(200),
+    )
+    .await;
+    world.send("EventSetup_1", 1..=1).await;
+    world.others_receive(30).await;
+    down.set(true);
+    let worker = world.start();
+    world.until_seen(1).await;
+    // Longer than the tries of one delete.
+    pass(60).await;
+    down.set(false);
+    let since = world.receiver.now();
+    world.send("EventSetup_1", 2..=2).await;
+    world.until_seen(2).await;
+    let waited = world.receiver.now() - since;
+    worker.stop().await;
+    // The lease that the last failed delete has left.
+    let lease = world.settings.visibility_timeout;
+    assert!(waited <= lease, "{waited:?}");
+    assert_eq!(attempts(&world), [(1, 1), (2, 1)]);
 }
