@@ -29,8 +29,8 @@ fn arguments_that_cannot_be_exit_with_2_and_say_what_can() {
         (&["dlq", "show"], "<ID>"),
         (&["dlq", "ls", "--limit", "0"], "0 is not in 1.."),
         (
-            &["dlq", "ls", "--status", "6xx"],
-            "--status: \"6xx\" cannot stand here: write a status (500)",
+            &["dlq", "ls", "--status", "0xx"],
+            "--status: \"0xx\" cannot stand here: write a status (500)",
         ),
         (&["dlq", "ls", "--reason", "tired"], "--reason: \"tired\""),
         (

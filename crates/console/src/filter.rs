@@ -65,7 +65,7 @@ pub struct Filter {
 pub enum StatusFilter {
     /// With this HTTP status: `500`.
     Status(u16),
-    /// With a status of this class, 1 to 5: `5xx`.
+    /// With a status of this class, 1 to 9: `5xx`.
     Class(u16),
     /// Without an answer, so: `timeout`, `connect`, ….
     Failure(FailureKind),
@@ -232,13 +232,14 @@ impl StatusFilter {
     /// When it is none of them.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         let small = text.trim().to_ascii_lowercase();
-        let class = small.strip_suffix("xx").and_then(|class| match class {
-            "1" | "2" | "3" | "4" | "5" => class.parse().ok(),
+        let class = small.strip_suffix("xx").and_then(|class| match *class.as_bytes() {
+            [digit @ b'1'..=b'9'] => Some(u16::from(digit - b'0')),
             _ => None,
         });
         let failure = FAILURES.iter().find(|kind| kind.as_str() == small);
         match (small.parse(), class, failure) {
-            (Ok(status @ 100..=599), _, _) => Ok(Self::Status(status)),
+            // Receivers answer with 600 and 999 too: whatever has three digits is a status of HTTP.
+            (Ok(status @ 100..=999), _, _) => Ok(Self::Status(status)),
             (_, Some(class), _) => Ok(Self::Class(class)),
             (_, _, Some(failure)) => Ok(Self::Failure(*failure)),
             _ if small == "none" => Ok(Self::NoAttempt),

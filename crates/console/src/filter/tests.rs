@@ -62,6 +62,11 @@ fn the_last_attempt_tells_the_status() {
         &[answer(503, ""), failure(FailureKind::BlockedAddress)],
     );
     let never = letter("{}", &[]);
+    // No status of any standard, but receivers answer with it.
+    let odd = letter("{}", &[answer(600, "")]);
+    for (text, matched) in [("600", true), ("6xx", true), ("5xx", false), ("999", false)] {
+        assert_eq!(matches(&odd, "status", text), matched, "{text}");
+    }
     for (text, expected) in [
         ("503", [true, false, false]),
         ("500", [false, false, false]),
@@ -190,11 +195,12 @@ fn a_value_that_cannot_be_is_told_with_what_can() {
     for (name, text, said) in [
         (
             "status",
-            "6xx",
-            "status: \"6xx\" cannot stand here: write a status (500), a class (5xx)",
+            "0xx",
+            "status: \"0xx\" cannot stand here: write a status (500), a class (5xx)",
         ),
         ("status", "éxx", "protocol or other"),
         ("status", "99", "none for no attempt"),
+        ("status", "1000", "a status (500)"),
         (
             "reason",
             "tired",

@@ -9,6 +9,7 @@ use url::form_urlencoded;
 use super::form::Fields;
 use super::layout::strange;
 use super::snapshot::Snapshot;
+use super::text::numbered;
 use crate::{Filter, FilterError, Letter, NO_HOST};
 
 /// The criteria: name, what the form calls it, and an example.
@@ -115,7 +116,10 @@ impl Query {
                     p.problem id=(format!("{name}-problem")) role="alert" { (strange(&problem)) }
                 }
                 @if !offers.is_empty() {
-                    datalist id=(format!("{name}-offers")) { @for offer in offers { option value=(offer) {} } }
+                    datalist id=(format!("{name}-offers")) {
+                        // The value is what is filled in, exactly; where not all of it can be seen, the label shows it.
+                        @for offer in offers { option value=(offer) label=[numbered(offer)] {} }
+                    }
                 }
             }
         }
@@ -216,6 +220,15 @@ mod tests {
             "{form}"
         );
         assert!(!form.contains("group-problem"), "{form}");
+    }
+
+    #[test]
+    fn a_value_that_is_offered_shows_what_fonts_leave_out_and_fills_in_what_it_is() {
+        let offers = ["a\u{3164}\u{ad}".to_owned(), "b".to_owned()].into();
+        let field = query("").field("event", "Event", "", &offers).into_string();
+        let offered = "<option value=\"a\u{3164}\u{ad}\" label=\"a\\u{3164}\\u{ad}\"></option>\
+                       <option value=\"b\"></option>";
+        assert!(field.contains(offered), "{field}");
     }
 
     #[test]

@@ -69,6 +69,19 @@ pub(super) fn plain(text: &str) -> String {
     shown.collect()
 }
 
+/// A text for where there can be no elements, with what cannot be seen as its number; nothing if all of it can be seen.
+pub(super) fn numbered(text: &str) -> Option<String> {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match is_hidden(character) {
+            // Writing to a String cannot fail.
+            true => drop(write!(shown, r"\u{{{:x}}}", u32::from(character))),
+            false => shown.push(character),
+        }
+    }
+    hides(text).then_some(shown)
+}
+
 /// Whether a text holds what [`visible`] would write differently.
 pub(super) fn hides(text: &str) -> bool {
     text.chars().any(is_hidden)
@@ -128,6 +141,9 @@ mod tests {
         }
         assert!(!hides("क\u{200d}ष ❤\u{fe0f} 葛\u{e0100}"));
         assert_eq!(plain("a\u{202e}b"), "a\u{fffd}b");
+        let shown = numbered("a\u{202e}b\u{3164}");
+        assert_eq!(shown.as_deref(), Some(r"a\u{202e}b\u{3164}"));
+        assert_eq!(numbered("EventSetup_é"), None);
     }
 
     #[test]
