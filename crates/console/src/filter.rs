@@ -232,10 +232,12 @@ impl StatusFilter {
     /// When it is none of them.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         let small = text.trim().to_ascii_lowercase();
-        let class = small.strip_suffix("xx").and_then(|class| match *class.as_bytes() {
-            [digit @ b'1'..=b'9'] => Some(u16::from(digit - b'0')),
-            _ => None,
-        });
+        let class = small
+            .strip_suffix("xx")
+            .and_then(|class| match *class.as_bytes() {
+                [digit @ b'1'..=b'9'] => Some(u16::from(digit - b'0')),
+                _ => None,
+            });
         let failure = FAILURES.iter().find(|kind| kind.as_str() == small);
         match (small.parse(), class, failure) {
             // Receivers answer with 600 and 999 too: whatever has three digits is a status of HTTP.

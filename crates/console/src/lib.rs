@@ -4,6 +4,7 @@
 //! gives it back. SQS counts that as a receive of each message. What is to be changed stays held ([`take()`]) until it
 //! is in its new place; then it is deleted.
 
+mod arrivals;
 mod audit;
 mod breakage;
 mod dropping;

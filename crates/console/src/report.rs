@@ -28,6 +28,8 @@ pub enum End {
 pub struct Report {
     /// Letters shown.
     pub seen: usize,
+    /// Letters that came after it had begun, and were not shown.
+    pub came_since: usize,
     /// What the queue said it holds, before.
     pub counts: Counts,
     /// Groups in which the native redrive left letters: SQS shows only the first ten of each.
@@ -79,6 +81,9 @@ impl Report {
             End::Stopped => vec![self.broken_off("it was stopped")],
             End::Failed(error) => vec![self.broken_off(&error.to_string())],
         };
+        if self.came_since > 0 && !matches!(self.end, End::Found) {
+            notes.push(self.told_of_newer());
+        }
         if self.kept > 0 {
             notes.push(format!(
                 "{} could not be given back: hidden for up to {} s, then visible again by themselves",
@@ -87,6 +92,12 @@ impl Report {
             ));
         }
         notes
+    }
+
+    /// None of them was shown, or is moved.
+    fn told_of_newer(&self) -> String {
+        let came = messages(self.came_since as u64);
+        format!("{came} came since this look began, not part of it: look again")
     }
 
     fn broken_off(&self, why: &str) -> String {
@@ -156,6 +167,7 @@ mod tests {
     fn report(end: End, seen: usize, visible: u64, not_visible: u64) -> Report {
         Report {
             seen,
+            came_since: 0,
             counts: Counts {
                 visible,
                 not_visible,
@@ -215,6 +227,17 @@ mod tests {
         let notes = report(End::Stopped, 5, 300, 0).notes();
         assert_eq!(notes, ["incomplete, 5 of about 300 seen: it was stopped"]);
         assert!(report(End::Found, 5, 300, 0).notes().is_empty());
+    }
+
+    #[test]
+    fn what_came_since_is_told_and_leaves_a_look_complete() {
+        let mut report = report(End::Empty, 5, 5, 0);
+        report.came_since = 3;
+        assert!(report.is_complete());
+        let note = "3 messages came since this look began, not part of it: look again";
+        assert_eq!(report.notes(), [note]);
+        report.end = End::Found;
+        assert!(report.notes().is_empty());
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Sample<'_> {
             sequence_number: None,
             receive_count: 1,
             sent_at: Timestamp::default(),
+            first_received_at: None,
             redriven_from: None,
             attributes: BTreeMap::from([
                 (DEAD_LETTER.to_owned(), Attribute::string(json)),

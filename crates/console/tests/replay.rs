@@ -692,6 +692,28 @@ async fn what_dies_while_a_replay_looks_behind_letters_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replay_ends_while_letters_of_its_groups_arrive_and_leaves_those_alone() {
+    let world = World::new().await;
+    world
+        .send((0..25).map(|n| native("EventSetup_3", n)).collect())
+        .await;
+    let feed = async {
+        for n in 1_000.. {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let arriving = [native("EventSetup_3", n), dead_letter(&world, 1, n)];
+            world.send(arriving.to_vec()).await;
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = replay_all(&world, Selection::default()) => outcome,
+        () = feed => unreachable!("it feeds for ever"),
+    };
+    assert!(finished(25)(&outcome), "{outcome:?}");
+    let left = world.counts().await;
+    assert!(left.visible > 0 && left.not_visible == 0, "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn large_bodies_go_in_calls_that_sqs_takes() {
     let world = World::new().await;
     let fill = "x".repeat(300 * 1024);

@@ -105,6 +105,87 @@ async fn an_empty_queue_ends_a_scan_after_two_receives() {
     assert_eq!(before.elapsed(), Duration::from_secs(2));
 }
 
+/// Scans while a letter arrives every so often.
+async fn scan_while_letters_arrive(
+    world: &World,
+    every: Duration,
+    arriving: impl Fn(u32) -> Outgoing,
+) -> (Vec<Letter>, Report) {
+    let feed = async {
+        for n in 1_000.. {
+            tokio::time::sleep(every).await;
+            world.send(vec![arriving(n)]).await;
+        }
+    };
+    tokio::select! {
+        scanned = scan_all(&world.dead) => scanned,
+        () = feed => unreachable!("it feeds for ever"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_ends_while_letters_arrive_and_shows_what_was_there_when_it_began() {
+    for kind in [Kind::Fifo, Kind::Standard] {
+        for every_ms in [10, 250, 1_000] {
+            let world = World::of(kind).await;
+            let is_fifo = world.dead.is_fifo();
+            let arriving = |n: u32| {
+                let sent = letter(&record(n), "{}");
+                Outgoing {
+                    group: sent.group.filter(|_| is_fifo),
+                    deduplication_id: sent.deduplication_id.filter(|_| is_fifo),
+                    ..sent
+                }
+            };
+            world.send((0..40).map(arriving).collect()).await;
+            let began = tokio::time::Instant::now();
+            let every = Duration::from_millis(every_ms);
+            let (letters, report) = scan_while_letters_arrive(&world, every, arriving).await;
+            let case = format!("{kind:?}, every {every_ms} ms: {report:?}");
+            assert_eq!((letters.len(), report.seen), (40, 40), "{case}");
+            assert!(report.is_complete() && report.came_since > 0, "{case}");
+            assert!(began.elapsed() < Duration::from_secs(10), "{case}");
+            let told = report.notes().concat();
+            assert!(told.contains("came since this look began"), "{told}");
+            assert_eq!(world.counts().await.not_visible, 0, "{case}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_look_ends_too_while_letters_arrive() {
+    let world = World::new().await;
+    world.send_dead_events(40).await;
+    let arriving = |n: u32| letter(&record(n), "{}");
+    let every = Duration::from_secs(1);
+    // Those that were there have been received before.
+    scan_all(&world.dead).await;
+    let (letters, report) = scan_while_letters_arrive(&world, every, arriving).await;
+    assert_eq!(letters.len(), 40, "{report:?}");
+    let (letters, report) = scan_while_letters_arrive(&world, every, arriving).await;
+    assert!(letters.len() > 40 && report.is_complete(), "{report:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_ends_while_the_native_redrive_fills_a_group_that_hides_most_of_its_letters() {
+    let world = World::new().await;
+    let letters = (0..100).map(|n| native("EventSetup_7", n));
+    world.send(letters.collect()).await;
+    world.send_dead_events(5).await;
+    let began = tokio::time::Instant::now();
+    let every = Duration::from_millis(700);
+    // Into the group, and into others.
+    let arriving = |n: u32| match n % 2 {
+        0 => native("EventSetup_7", n),
+        _ => native(&format!("EventSetup_{n}"), n),
+    };
+    let (letters, report) = scan_while_letters_arrive(&world, every, arriving).await;
+    assert_eq!(letters.len(), 15, "{report:?}");
+    assert_eq!(report.missing().behind, 90);
+    assert!(report.came_since > 0, "{report:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{report:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_scan_that_is_stopped_gives_everything_back() {
     let world = World::new().await;

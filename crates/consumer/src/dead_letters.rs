@@ -160,6 +160,7 @@ mod tests {
             sequence_number: None,
             receive_count: 1,
             sent_at: Timestamp::from_millis(0),
+            first_received_at: None,
             redriven_from: None,
             attributes: names
                 .map(|name| (name, Attribute::string("value")))

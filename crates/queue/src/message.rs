@@ -127,6 +127,9 @@ pub struct Received {
     pub receive_count: u32,
     /// When it was sent to the queue.
     pub sent_at: Timestamp,
+    /// When SQS first handed it out: on a first receive, SQS's own time of that receive. The native redrive may have
+    /// brought it along from another queue.
+    pub first_received_at: Option<Timestamp>,
     /// The queue's ARN from which the native redrive moved it here.
     pub redriven_from: Option<String>,
     /// All message attributes.
@@ -144,6 +147,10 @@ impl Received {
             &mut system,
             MessageSystemAttributeName::ApproximateReceiveCount,
         );
+        let first_received_at = take_number(
+            &mut system,
+            MessageSystemAttributeName::ApproximateFirstReceiveTimestamp,
+        );
         Some(Self {
             message_id: message.message_id?,
             receipt_handle: message.receipt_handle?,
@@ -151,6 +158,7 @@ impl Received {
             group: system.remove(&MessageSystemAttributeName::MessageGroupId),
             deduplication_id: system.remove(&MessageSystemAttributeName::MessageDeduplicationId),
             sequence_number: system.remove(&MessageSystemAttributeName::SequenceNumber),
+            first_received_at: first_received_at.map(Timestamp::from_millis),
             redriven_from: system.remove(&MessageSystemAttributeName::DeadLetterQueueSourceArn),
             receive_count: receive_count.unwrap_or(1) as u32,
             sent_at: Timestamp::from_millis(sent_at.unwrap_or(0)),

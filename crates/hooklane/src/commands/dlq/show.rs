@@ -179,6 +179,7 @@ mod tests {
             sequence_number: None,
             receive_count: 3,
             sent_at: SENT,
+            first_received_at: None,
             redriven_from: None,
             attributes: attributes.collect::<BTreeMap<_, _>>(),
             lease_until: tokio::time::Instant::now(),
