@@ -60,6 +60,8 @@ pub enum Breakage {
     UnvisitedReceivesCount,
     /// That a visit of a watched event begins is not written down.
     BeginningsForgotten,
+    /// A burial is remembered by the worker alone, and not noted in the ledger.
+    BurialNotNoted,
 }
 
 #[cfg(feature = "breakages")]
@@ -69,7 +71,7 @@ thread_local! {
 
 impl Breakage {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::DeleteBeforeDeadLetter,
         Self::FreshDeadLetterId,
         Self::ExhaustedAgain,
@@ -91,6 +93,7 @@ impl Breakage {
         Self::SentAgainOnAnyConnection,
         Self::UnvisitedReceivesCount,
         Self::BeginningsForgotten,
+        Self::BurialNotNoted,
     ];
 
     /// From now on the workers of this thread make this mistake, or none.

@@ -1,26 +1,33 @@
-//! Who replays a dead letter is told if newer events of its group have been delivered since. SQS cannot tell, so the
-//! worker that set an event aside leaves a note in the ledger when a later one of the group is accepted. A task of its
-//! own writes it: no delivery waits for a note, and one that cannot be written now is written later, or never.
+//! Who replays a dead letter is told if newer events of its group have been delivered since. SQS cannot tell, so each
+//! burial is noted in the ledger before the letter is sent, and every worker learns from there whose next acceptance
+//! is to be noted. A task of its own reads and writes that: no delivery waits for it.
 
+mod groups;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use delivery::{is_sequence_number, sequence_order};
-use lru::LruCache;
+use delivery::{DeadLetter, is_sequence_number};
+use event::Timestamp;
 use queue::Clock;
-use store::Ledger;
+use store::{Ledger, WriteError};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::memory::put;
+use self::groups::{Groups, Unwritten};
+use crate::breakage::Breakage;
 
-/// Acceptances of so long are noted together: at most one note a second for each group.
-const WITH_COMPANY: Duration = Duration::from_secs(1);
+/// After a note so long passes until the next: at most one note a second for each group.
+const BETWEEN_NOTES: Duration = Duration::from_secs(1);
 
-/// How long one note may take. What takes longer is left for later, with all others: the ledger hangs.
-const LONGEST_NOTE: Duration = Duration::from_secs(5);
+/// Between two looks into the ledger for groups of which another worker buried an event: one read for all of them.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+
+/// How long one note, or one look, may take. What takes longer is left for later, with all others: the ledger hangs.
+const LONGEST_CALL: Duration = Duration::from_secs(5);
 
 /// What is to be noted, and where.
 pub(crate) struct Notes {
@@ -28,6 +35,9 @@ pub(crate) struct Notes {
     ledger: Ledger,
     clock: Clock,
     groups: Mutex<Groups>,
+    /// Groups whose dead wait to be watched, and since when; and the turn to have them watched, all at once.
+    dead: Mutex<BTreeMap<String, Timestamp>>,
+    turn: tokio::sync::Mutex<()>,
     news: Notify,
     end: CancellationToken,
 }
@@ -39,16 +49,53 @@ impl Notes {
             ledger,
             clock,
             groups: Mutex::default(),
+            dead: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             news: Notify::new(),
             end: CancellationToken::new(),
         }
     }
 
-    /// An event was sent to the internal queue. Numbers are those of its first life.
-    pub(crate) fn set_aside(&self, group: Option<&str>, sequence_number: Option<&str>) {
-        if let Some((group, number)) = place(group, sequence_number) {
-            self.groups().set_aside(group, number);
+    /// An event is about to be sent to the internal queue: from when this returns, whatever worker delivers an event of
+    /// its group notes it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written.
+    pub(crate) async fn buried(
+        &self,
+        group: Option<&str>,
+        letter: &DeadLetter,
+    ) -> Result<(), WriteError> {
+        // A replay dies under the number of its first life.
+        let number = letter.origin.sequence_number.as_deref();
+        let Some((group, number)) = place(group, number) else {
+            return Ok(());
+        };
+        if !Breakage::BurialNotNoted.is_made() {
+            let now = self.clock.now();
+            let noted = self.ledger.note_death(&self.queue, group, number, now);
+            noted.await?;
+            self.watch(group, letter.dead_at).await?;
         }
+        self.groups().died(group);
+        Ok(())
+    }
+
+    /// Of those that die at the same time, one has all of them watched: they share a record.
+    async fn watch(&self, group: &str, died_at: Timestamp) -> Result<(), WriteError> {
+        self.dead().entry(group.to_owned()).or_insert(died_at);
+        let _turn = self.turn.lock().await;
+        let dead = std::mem::take(&mut *self.dead());
+        if !dead.contains_key(group) {
+            return Ok(());
+        }
+        let watched = self.ledger.watch(&self.queue, &dead, self.clock.now());
+        let watched = watched.await;
+        if watched.is_err() {
+            // Each of them tries again.
+            self.dead().extend(dead);
+        }
+        watched
     }
 
     /// An event was accepted. Numbers are those of its first life.
@@ -65,48 +112,88 @@ impl Notes {
         self.end.cancel();
     }
 
-    /// Writes notes until the end.
+    /// Looks for groups of which others buried an event, and writes notes, until the end.
     pub(crate) async fn write(self: Arc<Self>) {
+        let mut next_look = Instant::now();
         while !self.end.is_cancelled() {
             tokio::select! {
                 biased;
-                () = self.end.cancelled() => {}
-                () = async {
-                    self.news.notified().await;
-                    sleep(WITH_COMPANY).await;
-                } => {}
+                () = self.end.cancelled() => break,
+                () = sleep_until(next_look) => {
+                    self.look().await;
+                    next_look = Instant::now() + BETWEEN_LOOKS;
+                }
+                () = self.news.notified() => {}
             }
-            self.write_all().await;
+            if self.write_all().await {
+                tokio::select! {
+                    biased;
+                    () = self.end.cancelled() => {}
+                    () = sleep(BETWEEN_NOTES) => {}
+                }
+            }
         }
+        self.look().await;
+        self.write_all().await;
     }
 
-    async fn write_all(&self) {
+    async fn look(&self) {
+        let asked = self.groups().ask();
+        let watched = self.ledger.watched_groups(&self.queue);
+        let failed = match timeout(LONGEST_CALL, watched).await {
+            Ok(Ok(watched)) => return self.groups().answered(asked, watched.into_keys()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => hangs(),
+        };
+        debug!(
+            error = failed,
+            "which groups others buried events of is not known for now"
+        );
+    }
+
+    /// Says whether there was something to write.
+    async fn write_all(&self) -> bool {
         let unwritten = self.groups().unwritten();
-        for (group, number) in unwritten {
-            let now = self.clock.now();
-            let note = self
-                .ledger
-                .note_delivered(&self.queue, &group, &number, now);
-            let failed = match timeout(LONGEST_NOTE, note).await {
-                Ok(Ok(())) => {
-                    self.groups().written(&group, &number);
-                    continue;
-                }
+        for note in &unwritten {
+            let failed = match timeout(LONGEST_CALL, self.write_one(note)).await {
+                Ok(Ok(())) => continue,
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {} s", LONGEST_NOTE.as_secs()),
+                Err(_) => hangs(),
             };
             debug!(
-                group,
+                group = note.group,
                 error = failed,
                 "what was delivered could not be noted: whoever replays is not told before the next note"
             );
-            return;
+            break;
         }
+        !unwritten.is_empty()
+    }
+
+    async fn write_one(&self, note: &Unwritten) -> Result<(), WriteError> {
+        let Unwritten { group, number, .. } = note;
+        let now = self.clock.now();
+        let noted = self.ledger.note_delivered(&self.queue, group, number, now);
+        let is_settled = noted.await?;
+        self.groups().written(note);
+        if is_settled {
+            self.ledger.unwatch(&self.queue, group, now).await?;
+            self.groups().settled(note);
+        }
+        Ok(())
     }
 
     fn groups(&self) -> MutexGuard<'_, Groups> {
         self.groups.lock().expect("no holder panics")
     }
+
+    fn dead(&self) -> MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        self.dead.lock().expect("no holder panics")
+    }
+}
+
+fn hangs() -> String {
+    format!("no answer within {} s", LONGEST_CALL.as_secs())
 }
 
 /// None on a standard queue. The number of a replay comes from an attribute that anybody may have written.
@@ -114,129 +201,9 @@ fn place<'a>(group: Option<&'a str>, number: Option<&'a str>) -> Option<(&'a str
     Some((group?, number.filter(|number| is_sequence_number(number))?))
 }
 
-/// The groups that had a death, as long as one of their dead may be older than what comes. Bounded as the memory is.
-struct Groups(LruCache<String, Group>);
-
-#[derive(Debug)]
-struct Group {
-    /// The newest event that was set aside.
-    newest_dead: String,
-    /// The newest event accepted, if the ledger does not say so yet.
-    unwritten: Option<String>,
-}
-
-impl Default for Groups {
-    fn default() -> Self {
-        Self(LruCache::unbounded())
-    }
-}
-
-impl Groups {
-    fn set_aside(&mut self, group: &str, number: &str) {
-        match self.0.get_mut(group) {
-            Some(known) if is_newer(number, &known.newest_dead) => {
-                known.newest_dead = number.to_owned();
-            }
-            Some(_) => {}
-            None => {
-                let new = Group {
-                    newest_dead: number.to_owned(),
-                    unwritten: None,
-                };
-                put(&mut self.0, group, new);
-            }
-        }
-    }
-
-    /// Says whether there is something to write.
-    fn accepted(&mut self, group: &str, number: &str) -> bool {
-        let Some(known) = self.0.get_mut(group) else {
-            return false;
-        };
-        if known.unwritten.as_ref().is_none_or(|n| is_newer(number, n)) {
-            known.unwritten = Some(number.to_owned());
-        }
-        true
-    }
-
-    fn unwritten(&self) -> Vec<(String, String)> {
-        let unwritten = self.0.iter();
-        unwritten
-            .filter_map(|(group, known)| Some((group.clone(), known.unwritten.clone()?)))
-            .collect()
-    }
-
-    /// The ledger says so. A group of which all dead are older has no more to tell: of each of them it is known now.
-    fn written(&mut self, group: &str, number: &str) {
-        let Some(known) = self.0.get_mut(group) else {
-            return;
-        };
-        if known.unwritten.as_deref() == Some(number) {
-            known.unwritten = None;
-        }
-        if known.unwritten.is_none() && !is_newer(&known.newest_dead, number) {
-            self.0.pop(group);
-        }
-    }
-}
-
-fn is_newer(number: &str, than: &str) -> bool {
-    sequence_order(number, than).is_gt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn unwritten(groups: &Groups) -> Vec<String> {
-        let unwritten = groups.unwritten().into_iter();
-        unwritten.map(|(_, number)| number).collect()
-    }
-
-    #[test]
-    fn a_group_without_a_death_has_nothing_to_tell() {
-        let mut groups = Groups::default();
-        assert!(!groups.accepted("a", "1"));
-        groups.set_aside("a", "2");
-        assert!(!groups.accepted("b", "3"));
-        assert!(unwritten(&groups).is_empty());
-    }
-
-    #[test]
-    fn the_newest_event_accepted_since_a_death_is_written_and_then_the_group_is_forgotten() {
-        let mut groups = Groups::default();
-        groups.set_aside("a", "1");
-        assert!(groups.accepted("a", "9") && groups.accepted("a", "10"));
-        assert!(groups.accepted("a", "2"));
-        assert_eq!(unwritten(&groups), ["10"]);
-        groups.written("a", "10");
-        assert!(!groups.accepted("a", "11"));
-    }
-
-    #[test]
-    fn a_group_is_remembered_until_something_newer_than_all_its_dead_is_written() {
-        let mut groups = Groups::default();
-        groups.set_aside("a", "3");
-        groups.set_aside("a", "1");
-        // A replay of the first.
-        groups.accepted("a", "1");
-        groups.written("a", "1");
-        assert!(unwritten(&groups).is_empty());
-        assert!(groups.accepted("a", "4"));
-    }
-
-    #[test]
-    fn what_happens_while_a_note_is_written_is_not_forgotten_with_it() {
-        let mut groups = Groups::default();
-        groups.set_aside("a", "1");
-        groups.accepted("a", "2");
-        groups.accepted("a", "3");
-        groups.written("a", "2");
-        assert_eq!(unwritten(&groups), ["3"]);
-        groups.set_aside("a", "4");
-        groups.written("a", "3");
-        assert!(groups.accepted("a", "5"));
-    }
 
     #[test]
     fn only_events_with_a_number_in_a_group_can_be_noted() {

@@ -174,6 +174,8 @@ async fn finish<P: Post>(
     let too_late = async {
         sleep(grace).await;
         shared.abort.cancel();
+        // Its last notes need no more time than the rest.
+        shared.notes.end();
         // A long poll that began just before the stop still returns: what it brings is given back.
         sleep(poller.wait.saturating_sub(grace) + SETTLE_GRACE).await;
     };

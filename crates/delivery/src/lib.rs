@@ -22,7 +22,7 @@ pub use excerpt::*;
 pub use lane::{Hide, LONGEST_HIDE, Lane};
 pub use lifetime::Lifetime;
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
-pub use record::{Attempt, MOST_BEGUN, Record, RecordState, Verdict, Visit};
+pub use record::{Attempt, GroupNote, MOST_BEGUN, Record, RecordState, Verdict, Visit, Watch};
 pub use replay::{REPLAY, Replay};
 pub use request::{RequestFacts, completed_body, headers, webhook_id};
 pub use schedule::{

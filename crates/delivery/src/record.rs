@@ -1,11 +1,12 @@
 //! What the attempt ledger remembers of one message, and what a new receive of it may do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureKind, Lifetime, Outcome, Reason, RetrySchedule};
+use crate::{FailureKind, Lifetime, Outcome, Reason, RetrySchedule, sequence_order};
 
 /// One HTTP request of ours and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +91,80 @@ pub enum RecordState {
     Exhausted(Verdict),
     /// It was accepted, or lies in the internal queue, and its delete failed: it is only deleted.
     Done,
-    /// Of a message group, not of a message: its events have been delivered up to this sequence number.
+    /// Of a message group, not of a message, as versions before wrote it: its events have been delivered up to this
+    /// sequence number.
     DeliveredUpTo(String),
+    /// Of a message group: what is known of its dead.
+    Group(GroupNote),
+    /// Of a queue: the message groups of which an event died and nothing newer has been accepted since.
+    Watched(BTreeMap<String, Watch>),
+}
+
+/// What the ledger knows of a message group of which an event died. Sequence numbers are those of first lives.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GroupNote {
+    /// The newest event that was set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_dead: Option<String>,
+    /// Up to which event it has been delivered, as far as anybody noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_up_to: Option<String>,
+}
+
+impl GroupNote {
+    /// The note of a group in its record.
+    pub fn of(record: &Record) -> Self {
+        match &record.state {
+            RecordState::Group(note) => note.clone(),
+            RecordState::DeliveredUpTo(number) => Self {
+                newest_dead: None,
+                delivered_up_to: Some(number.clone()),
+            },
+            _ => Self::default(),
+        }
+    }
+
+    /// An event was set aside.
+    #[must_use]
+    pub fn with_death(self, number: &str) -> Self {
+        Self {
+            newest_dead: Some(newer(self.newest_dead, number)),
+            ..self
+        }
+    }
+
+    /// An event was accepted.
+    #[must_use]
+    pub fn with_delivery(self, number: &str) -> Self {
+        Self {
+            delivered_up_to: Some(newer(self.delivered_up_to, number)),
+            ..self
+        }
+    }
+
+    /// Whether something newer than all its dead has been delivered: of each of them all is known.
+    pub fn is_settled(&self) -> bool {
+        match (&self.newest_dead, &self.delivered_up_to) {
+            (Some(dead), Some(delivered)) => sequence_order(dead, delivered).is_le(),
+            (dead, _) => dead.is_none(),
+        }
+    }
+}
+
+fn newer(known: Option<String>, number: &str) -> String {
+    match known {
+        Some(known) if sequence_order(&known, number).is_ge() => known,
+        _ => number.to_owned(),
+    }
+}
+
+/// Since when the next acceptance of a message group is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// When the first of its events died that are waited behind.
+    pub since: Timestamp,
+    /// When this was last made sure of, to the day.
+    pub last: Timestamp,
 }
 
 /// Why an event is set aside.
@@ -283,8 +356,37 @@ mod tests {
         assert_eq!(state(RecordState::Done), "done");
         let noted = serde_json::json!({"delivered_up_to": "17"});
         assert_eq!(state(RecordState::DeliveredUpTo("17".to_owned())), noted);
+        let note = GroupNote::default().with_death("17").with_delivery("19");
+        let noted = serde_json::json!({"group": {"newest_dead": "17", "delivered_up_to": "19"}});
+        assert_eq!(state(RecordState::Group(note)), noted);
+        let watch = Watch {
+            since: NOW,
+            last: NOW,
+        };
+        let watched = [("a".to_owned(), watch)].into();
+        let at = "1970-01-01T00:16:40.000Z";
+        let noted = serde_json::json!({"watched": {"a": {"since": at, "last": at}}});
+        assert_eq!(state(RecordState::Watched(watched)), noted);
         let waiting = serde_json::json!({"waiting": {"not_before": "1970-01-01T00:16:40.000Z"}});
         assert_eq!(state(RecordState::Waiting { not_before: NOW }), waiting);
+    }
+
+    #[test]
+    fn the_note_of_a_group_keeps_the_newest_and_is_settled_by_what_is_newer_than_all_its_dead() {
+        let dead = GroupNote::default().with_death("9").with_death("10");
+        assert_eq!(dead.clone().with_death("9"), dead);
+        assert!(!dead.is_settled() && GroupNote::default().is_settled());
+        for (delivered, is_settled) in [("9", false), ("10", true), ("11", true)] {
+            let note = dead.clone().with_delivery(delivered);
+            assert_eq!(note.is_settled(), is_settled, "{delivered}");
+            assert_eq!(note.clone().with_delivery("8"), note);
+        }
+        let earlier = record(0, RecordState::DeliveredUpTo("17".to_owned()));
+        assert_eq!(
+            GroupNote::of(&earlier),
+            GroupNote::default().with_delivery("17")
+        );
+        assert_eq!(GroupNote::of(&waiting(2, 0)), GroupNote::default());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Key {
     /// The URL of the source queue.
     pub queue: String,
-    /// The MessageId; `group:` and its name for the note of a message group.
+    /// The MessageId; `group:` and its name for the note of a message group, `groups:watched` for those watched.
     pub message_id: String,
     /// The message group (FIFO). Written down for people; not part of the identity.
     pub group: Option<String>,

@@ -1,10 +1,10 @@
-//! The attempt ledger as its users see it: read, write if nobody else has, forget, expire; and the notes of groups.
+//! The attempt ledger as its users see it: read, write if nobody else has, forget, expire.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{Record, RecordState, sequence_order};
+use delivery::Record;
 use event::Timestamp;
 
 use crate::dynamodb::DynamoDb;
@@ -14,9 +14,6 @@ use crate::{Backend, Key, LedgerError, LedgerSpec, Seen, WriteError};
 
 /// A record can be of no use once SQS has dropped its message; a day more, since clocks differ.
 const BEYOND_RETENTION: Duration = Duration::from_secs(24 * 3600);
-
-/// Of those who note something of the same group at the same time, one succeeds each time.
-const NOTES: u32 = 8;
 
 /// The attempt ledger. Cheap to clone; all clones use one place.
 #[derive(Clone)]
@@ -120,53 +117,6 @@ impl Ledger {
         Ok(Seen { record, version })
     }
 
-    /// Notes that events of a message group have been delivered up to a sequence number. What is noted never goes
-    /// back to a smaller one.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read or written; [`WriteError::Lost`] when others noted something each time.
-    pub async fn note_delivered(
-        &self,
-        queue: &str,
-        group: &str,
-        sequence_number: &str,
-        now: Timestamp,
-    ) -> Result<(), WriteError> {
-        let key = group_key(queue, group);
-        let note = Record {
-            attempts: Vec::new(),
-            state: RecordState::DeliveredUpTo(sequence_number.to_owned()),
-            receives: 0,
-            begun: 0,
-        };
-        for _ in 0..NOTES {
-            let seen = self.read(&key).await?;
-            let noted = seen.as_ref().and_then(delivered_up_to);
-            if noted.is_some_and(|noted| sequence_order(noted, sequence_number).is_ge()) {
-                return Ok(());
-            }
-            match self.write(&key, seen.as_ref(), &note, now).await {
-                Err(WriteError::Lost) => {}
-                written => return written.map(drop),
-            }
-        }
-        Err(WriteError::Lost)
-    }
-
-    /// The sequence number up to which events of a message group are known to have been delivered; none if nobody
-    /// noted any.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub async fn delivered_up_to(
-        &self,
-        queue: &str,
-        group: &str,
-    ) -> Result<Option<String>, LedgerError> {
-        let seen = self.read(&group_key(queue, group)).await?;
-        Ok(seen.as_ref().and_then(delivered_up_to).map(str::to_owned))
-    }
-
     /// Removes the records of messages that were delivered or sent to the internal queue. Those without one
     /// are passed over.
     ///
@@ -198,23 +148,7 @@ impl Ledger {
         self.backend.check().await
     }
 
-    fn lifetime(&self) -> Duration {
+    pub(crate) fn lifetime(&self) -> Duration {
         self.retention + BEYOND_RETENTION
-    }
-}
-
-/// Where the note of a group is kept, among the records of messages: no MessageId has a colon.
-fn group_key(queue: &str, group: &str) -> Key {
-    Key {
-        queue: queue.to_owned(),
-        message_id: format!("group:{group}"),
-        group: Some(group.to_owned()),
-    }
-}
-
-fn delivered_up_to(seen: &Seen) -> Option<&str> {
-    match &seen.record.state {
-        RecordState::DeliveredUpTo(sequence_number) => Some(sequence_number),
-        _ => None,
     }
 }

@@ -12,7 +12,7 @@ use local_sqs::{Limits, LocalSqs};
 use producer::SendOptions;
 use queue::admin::{Kind, create_pair};
 use queue::{Clock, Counts, Outgoing, Queue, ReceiveOptions, Sqs};
-use store::Ledger;
+use store::{Ledger, Watched};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,6 +51,8 @@ pub(crate) struct Left {
     pub(crate) dead: Vec<Dead>,
     /// Of each group, up to where the ledger says that it was delivered.
     pub(crate) noted: Vec<Option<String>>,
+    /// The groups whose next acceptance every worker would note.
+    pub(crate) watched: Watched,
     /// What lies in the files of drops.
     pub(crate) dropped: Vec<Event>,
     /// What went wrong with the producer.
@@ -163,15 +165,17 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     ending.cancel();
     fleet.tasks.close();
     fleet.tasks.wait().await;
+    let ledger = Ledger::over(ledger, Duration::ZERO);
+    let watched = ledger.watched_groups(source.url()).await.expect("groups");
     let mut noted = Vec::new();
     for group in &plan.groups {
-        let ledger = Ledger::over(ledger.clone(), Duration::ZERO);
         let up_to = ledger.delivered_up_to(source.url(), &group.name).await;
         noted.push(up_to.expect("a note, or none"));
     }
     Left {
         plan,
         noted,
+        watched,
         log,
         counts: source.counts().await.expect("counts"),
         dead: take_all(&dead_letters).await,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use delivery::RecordState;
 
 use crate::history::Left;
+use crate::ledger::LOOK;
 use crate::log::{Event, Line, Request, Seen, Worker, Written};
 use crate::plan::{Behaviour, Plan};
 
@@ -25,7 +26,7 @@ const WRITTEN_BY: Duration = Duration::from_secs(30);
 pub(crate) type Oracle = fn(&View<'_>) -> Found;
 
 /// Every oracle with the promise it holds a history to.
-pub(crate) const ORACLES: [(&str, Oracle); 19] = [
+pub(crate) const ORACLES: [(&str, Oracle); 20] = [
     (
         "every event ends delivered or in the internal queue, one live copy, none lost",
         fates::conserved,
@@ -48,6 +49,10 @@ pub(crate) const ORACLES: [(&str, Oracle); 19] = [
         fates::invalid_is_never_posted,
     ),
     ("a dead letter's record tells the truth", fates::records),
+    (
+        "of every dead letter the ledger knows that it died",
+        replays::deaths,
+    ),
     (
         "first deliveries happen in sending order",
         order::first_deliveries,
@@ -99,7 +104,7 @@ pub(crate) const ORACLES: [(&str, Oracle); 19] = [
 ];
 
 /// The oracles of histories with engineers. What the others say of one life does not hold for several.
-pub(crate) const REPLAY_ORACLES: [(&str, Oracle); 12] = [
+pub(crate) const REPLAY_ORACLES: [(&str, Oracle); 14] = [
     (
         "after the last replay every event is delivered, dropped or in the internal queue, in one place",
         replays::conserved,
@@ -133,6 +138,14 @@ pub(crate) const REPLAY_ORACLES: [(&str, Oracle); 12] = [
         replays::histories,
     ),
     ("what is noted as delivered was delivered", replays::notes),
+    (
+        "of every dead letter the ledger knows that it died, replays included",
+        replays::deaths,
+    ),
+    (
+        "of every dead letter it is known whether newer events were delivered since",
+        replays::newer_deliveries,
+    ),
     (
         "never two POSTs of a group at once while leases hold, replays included",
         order::one_at_a_time,
@@ -245,7 +258,11 @@ impl View<'_> {
     /// Whether a call of the worker to the ledger failed within a span of time.
     fn met_a_ledger_fault(&self, worker: Worker, from: Duration, until: Duration) -> bool {
         self.seen.lines.iter().any(|(at, line)| {
-            let is_fault = matches!(line, Line::Ledger(who, _, fate) if *who == worker && *fate != "lost the race");
+            let is_fault = matches!(
+                line,
+                Line::Ledger(who, name, fate)
+                    if *who == worker && *name != LOOK && *fate != "lost the race"
+            );
             is_fault && from <= *at && *at <= until
         })
     }

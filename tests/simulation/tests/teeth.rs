@@ -117,6 +117,17 @@ fn noting_a_replay_under_its_present_number_is_caught() {
 }
 
 #[test]
+fn a_burial_that_only_its_worker_knows_of_is_caught() {
+    worker(consumer::Breakage::BurialNotNoted);
+}
+
+#[test]
+fn a_burial_that_only_its_worker_knows_of_is_caught_by_what_others_delivered_since() {
+    consumer::Breakage::set(Some(consumer::Breakage::BurialNotNoted));
+    assert_caught(check_replays);
+}
+
+#[test]
 fn a_deduplication_clock_ahead_of_the_wall_clock_is_caught() {
     producer(producer::Breakage::ClockAhead);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use delivery::{Attempt, REPLAY, Record, RecordState, Replay};
+use delivery::{Attempt, DeadLetter, REPLAY, Record, RecordState, Replay};
 use store::{LedgerError, Seen, WriteError};
 use tokio::time::sleep;
 use tracing::{debug, warn};
@@ -216,6 +216,22 @@ impl<P: Post> LaneRun<'_, P> {
                 self.keep_unwritten(record, seen);
                 return Err(end);
             }
+        }
+    }
+
+    /// Notes in the ledger that an event of its group died, before the letter is sent.
+    pub(super) async fn note_death(&self, letter: &DeadLetter) -> Result<(), End> {
+        let group = self.head().message.group.as_deref();
+        let notes = &self.shared.notes;
+        if notes.buried(group, letter).await.is_ok() {
+            return Ok(());
+        }
+        sleep(AFTER_A_FAILURE).await;
+        match notes.buried(group, letter).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Ledger(error)) => Err(self.ledger_down(&error)),
+            // Very many bury at the same time: the ledger is up, and the next receive goes on from here.
+            Err(WriteError::Lost) => Err(End::Wait(AFTER_A_FAILURE)),
         }
     }
 

@@ -261,17 +261,15 @@ impl<P: Post> LaneRun<'_, P> {
         self.bury(Known { seen, ..known }, attempts, verdict).await
     }
 
-    /// Sends the head to the internal queue; its delete follows. A crash in between repeats a step and
-    /// never loses the event: the internal queue drops the second copy by its deduplication id.
+    /// Notes the death in the ledger and sends the head to the internal queue; its delete follows. A crash in between
+    /// repeats a step and never loses the event: the internal queue drops the second copy by its deduplication id. No
+    /// letter lies there whose death no other worker could know of.
     async fn bury(
         &mut self,
         known: Known,
         attempts: Vec<Attempt>,
         verdict: Verdict,
     ) -> Result<Settled, End> {
-        self.lease
-            .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
-            .await?;
         let message = &self.head().message;
         let callback = &self.shared.settings.callback;
         let url = callback
@@ -280,6 +278,11 @@ impl<P: Post> LaneRun<'_, P> {
         let source_url = self.shared.source.url();
         let letter =
             dead_letters::letter(source_url, message, verdict, attempts, known.earlier, url);
+        self.note_death(&letter).await?;
+        self.lease
+            .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
+            .await?;
+        let message = &self.head().message;
         if Breakage::DeleteBeforeDeadLetter.is_made() {
             let _ = self
                 .shared
@@ -293,10 +296,6 @@ impl<P: Post> LaneRun<'_, P> {
                 if letter.reason == Reason::Expiring {
                     Tally::count(&self.shared.tally.expiring);
                 }
-                let number = letter.origin.sequence_number.as_deref();
-                self.shared
-                    .notes
-                    .set_aside(message.group.as_deref(), number);
                 report::dead_letter(message, &letter);
                 Ok(self.settled(known.seen, Vec::new()))
             }

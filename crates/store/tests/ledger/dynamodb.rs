@@ -55,10 +55,10 @@ async fn to_look_at_a_note_takes_one_read_and_to_note_what_is_noted_already_too(
     let (ledger, calls) = behind(&place, "PutItem", vec![]);
     let queue = key("m").queue;
     let noted = ledger.note_delivered(&queue, "EventSetup_7", "17", now());
-    assert_eq!(noted.await, Ok(()));
+    assert_eq!(noted.await, Ok(true));
     assert_eq!(calls.actions(), ["GetItem", "PutItem"]);
     let noted = ledger.note_delivered(&queue, "EventSetup_7", "16", now());
-    assert_eq!(noted.await, Ok(()));
+    assert_eq!(noted.await, Ok(true));
     let looked = ledger.delivered_up_to(&queue, "EventSetup_7").await;
     assert_eq!(looked, Ok(Some("17".to_owned())));
     assert_eq!(calls.actions()[2..], ["GetItem", "GetItem"]);

@@ -36,6 +36,8 @@ hold! {
         a_check_leaves_nothing_and_disturbs_nothing
         what_was_delivered_in_a_group_is_noted_and_never_goes_back
         of_those_who_note_a_group_together_the_highest_stays
+        a_group_is_watched_from_its_death_until_something_newer_is_delivered
+        groups_that_die_together_are_all_watched
     }
 }
 
@@ -193,7 +195,7 @@ async fn what_was_delivered_in_a_group_is_noted_and_never_goes_back(place: Place
         ("18849496460467696128", "18849496460467696128"),
     ] {
         let written = one.note_delivered(queue, group, number, now()).await;
-        assert_eq!(written, Ok(()));
+        assert_eq!(written, Ok(true), "nothing of it died");
         let read = two.delivered_up_to(queue, group).await;
         assert_eq!(read, Ok(Some(noted.to_owned())));
     }
@@ -215,11 +217,53 @@ async fn of_those_who_note_a_group_together_the_highest_stays(place: Place) {
                 .await
         }
     });
-    assert_eq!(noted.await, vec![Ok(()); WORKERS]);
+    assert_eq!(noted.await, vec![Ok(true); WORKERS]);
     let highest = ledger
         .delivered_up_to(&key("m").queue, "EventSetup_7")
         .await;
     assert_eq!(highest, Ok(Some("10".to_owned())));
+}
+
+async fn a_group_is_watched_from_its_death_until_something_newer_is_delivered(place: Place) {
+    let (one, two) = (place.ledger().await, place.ledger().await);
+    let (queue, group) = (&key("m").queue, "EventSetup_7");
+    let died_at = now();
+    let deaths = [(group.to_owned(), died_at)].into();
+    assert_eq!(two.watched_groups(queue).await, Ok([].into()));
+    for number in ["9", "10"] {
+        one.note_death(queue, group, number, now()).await.unwrap();
+        one.watch(queue, &deaths, now()).await.unwrap();
+    }
+    let watched = two.watched_groups(queue).await.unwrap();
+    assert_eq!(watched[group].since, died_at);
+    // A replay of the first leaves the second.
+    let settled = two.note_delivered(queue, group, "9", now()).await;
+    assert_eq!(settled, Ok(false));
+    two.unwatch(queue, group, now()).await.unwrap();
+    assert_eq!(one.watched_groups(queue).await, Ok(watched));
+    let settled = two.note_delivered(queue, group, "11", now()).await;
+    assert_eq!(settled, Ok(true));
+    two.unwatch(queue, group, now()).await.unwrap();
+    two.unwatch(queue, group, now()).await.unwrap();
+    assert_eq!(one.watched_groups(queue).await, Ok([].into()));
+    let note = one.of_group(queue, group).await.unwrap();
+    assert_eq!(note.newest_dead.as_deref(), Some("10"));
+    assert_eq!(note.delivered_up_to.as_deref(), Some("11"));
+}
+
+async fn groups_that_die_together_are_all_watched(place: Place) {
+    const WORKERS: usize = 6;
+    let ledger = place.ledger().await;
+    let queue = key("m").queue;
+    let watched = together(WORKERS, |n| {
+        let (ledger, queue) = (ledger.clone(), queue.clone());
+        async move {
+            let deaths = [(format!("EventSetup_{n}"), now())].into();
+            ledger.watch(&queue, &deaths, now()).await
+        }
+    });
+    assert_eq!(watched.await, vec![Ok(()); WORKERS]);
+    assert_eq!(ledger.watched_groups(&queue).await.unwrap().len(), WORKERS);
 }
 
 async fn an_unreadable_record_is_named(place: Place) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use delivery::Reason;
+use delivery::{Reason, sequence_order};
 
 use super::{At, Found, View};
 use crate::engineer::{Command, Ended};
@@ -280,4 +280,59 @@ pub(super) fn notes(view: &View<'_>) -> Found {
         }
     }
     found
+}
+
+/// Any worker, one that was started since as well, notes what it delivers next of the group of a dead letter, or it is
+/// known already that something newer was delivered.
+pub(super) fn deaths(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    for (event, letter, number) in numbered(view) {
+        let group = &view.plan().groups[event.group].name;
+        let watch = view.left.watched.get(group);
+        let is_watched = watch.is_some_and(|watch| watch.since <= letter.dead_at);
+        let noted = view.left.noted[event.group].as_deref();
+        let is_noted = noted.is_some_and(|noted| sequence_order(number, noted).is_le());
+        if !is_watched && !is_noted {
+            found.push(format!(
+                "nobody knows that {event} died at {}: noted up to {noted:?}, {watch:?}",
+                letter.dead_at
+            ));
+        }
+    }
+    found
+}
+
+/// Whichever worker delivered them.
+pub(super) fn newer_deliveries(view: &View<'_>) -> Found {
+    let mut found = Vec::new();
+    for (event, _, number) in numbered(view) {
+        let buried = view.seen.buried.iter().find(|buried| buried.0 == event);
+        let Some((_, died)) = buried else { continue };
+        let newer = view.seen.requests.iter().find(|request| {
+            let is_newer = request.event.group == event.group && request.event.n > event.n;
+            is_newer && request.seen_accepted().is_some_and(|at| at > *died)
+        });
+        let noted = view.left.noted[event.group].as_deref();
+        let is_known = noted.is_some_and(|noted| sequence_order(number, noted).is_lt());
+        if let Some(newer) = newer.filter(|_| !is_known) {
+            found.push(format!(
+                "{event} died at {}, {} was delivered at {}, and noted is {noted:?}",
+                At(*died),
+                newer.event,
+                At(newer.at)
+            ));
+        }
+    }
+    found
+}
+
+/// The dead letters of events with a place in their group.
+fn numbered<'a>(
+    view: &'a View<'_>,
+) -> impl Iterator<Item = (Event, &'a delivery::DeadLetter, &'a str)> {
+    view.left.dead.iter().filter_map(|dead| {
+        let letter = dead.letter.as_ref()?;
+        let number = letter.origin.sequence_number.as_deref()?;
+        Some((dead.event?, letter, number))
+    })
 }
