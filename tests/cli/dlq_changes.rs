@@ -117,6 +117,45 @@ fn a_question_says_that_more_goes_than_can_be_seen() {
 }
 
 #[test]
+fn what_is_hidden_in_other_groups_is_told_and_asks_for_nothing() {
+    let mut letters = two_setups();
+    letters.extend(fifteen_of_a_shared_group());
+    let world = World::holding(letters);
+    let replay = ["dlq", "replay", "--accept-order", "--group"];
+    // They come from another queue: it fails, but asks for nothing.
+    let ended = world.home.run(&[&replay[..], &["EventSetup_7"]].concat());
+    assert_told(
+        &ended,
+        1,
+        &["messages hidden: SQS shows only", "name it with --to"],
+    );
+    assert!(!ended.stderr.contains("--accept"), "{ended:?}");
+    let ended = world.home.run(&[&replay[..], &["EventSetup_3"]].concat());
+    assert_told(
+        &ended,
+        1,
+        &["(EventSetup_3)", "Say so with --accept-hidden"],
+    );
+    let both = ["dlq", "replay", "--group", "EventSetup_3", "--yes"];
+    let ended = world.home.run(&both);
+    assert_told(
+        &ended,
+        1,
+        &[
+            "the native redrive moved them",
+            "Say so with --accept-order --accept-hidden",
+        ],
+    );
+    let all = [&both[..], &["--accept-hidden", "--accept-order"]].concat();
+    assert_told(
+        &world.home.run(&all),
+        0,
+        &["messages hidden: SQS shows only"],
+    );
+    assert_eq!(world.counts().visible, 12);
+}
+
+#[test]
 fn a_limit_of_nothing_is_a_slip() {
     let world = World::holding(two_setups());
     for command in ["replay", "drop"] {

@@ -1,12 +1,14 @@
 //! An engineer's desk: a queue pair with dead letters, `hooklane console` running on it, and a browser.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use queue::{Counts, Queue, Sqs};
+use store::{Ledger, LedgerSpec};
 
 use crate::browser::Browser;
-use crate::letters::{Letter, put};
+use crate::letters::{Letter, note, put};
 use crate::support::Service;
 use crate::world::World;
 
@@ -95,12 +97,17 @@ pub(crate) fn configured(rest: &str) -> World {
     world
 }
 
-/// Puts letters into the internal queue.
+/// Puts letters into the internal queue, their deaths noted in the worker's ledger.
 pub(crate) fn fill(world: &World, letters: &[Letter]) {
     let messages = letters
         .iter()
         .map(|letter| letter.message(&world.queue_url));
     world.wait(put(&dead_letters(world), messages.collect()));
+    let ledger = LedgerSpec::Sqlite(world.home.path("hooklane.db"));
+    world.wait(async {
+        let ledger = Ledger::open(&ledger, Duration::from_secs(3_600)).await;
+        note(&ledger.expect("opened"), &world.queue_url, letters).await;
+    });
 }
 
 fn dead_letters(world: &World) -> Queue {

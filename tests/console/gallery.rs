@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::browser::Browser;
-use crate::letters::{Letter, MORNING, put};
+use crate::letters::{Letter, MORNING, note, put};
 
 /// How long the ledger keeps what it knows; longer than anybody takes pictures.
 const RETENTION: Duration = Duration::from_secs(24 * 3600);
@@ -141,13 +141,14 @@ async fn serve_letters(
         source: open(&pair.source_url).await,
         dead_letters: open(&pair.dead_letter_url).await,
     };
-    let letters = letters
+    let messages = letters
         .iter()
         .map(|letter| letter.message(queues.source.url()));
-    put(&queues.dead_letters, letters.collect()).await;
+    put(&queues.dead_letters, messages.collect()).await;
     // As if workers had run with it.
     let ledger = Ledger::open(&settings.ledger, RETENTION).await;
-    let _ledger = ledger.expect("opened");
+    let ledger = ledger.expect("opened");
+    note(&ledger, queues.source.url(), &letters).await;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let url = format!("http://{}", listener.local_addr().expect("bound"));

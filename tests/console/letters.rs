@@ -9,6 +9,7 @@ use delivery::{
 };
 use event::{EVENT_NAME, Timestamp};
 use queue::{Attribute, MAX_BATCH, Outgoing, Queue};
+use store::Ledger;
 
 /// When the first event was sent: 2026-11-20T08:00:00Z.
 pub(crate) const MORNING: Timestamp = Timestamp::from_millis(1_795_161_600_000);
@@ -116,6 +117,19 @@ pub(crate) async fn put(queue: &Queue, messages: Vec<Outgoing>) {
     for batch in messages.chunks(MAX_BATCH) {
         let sent = queue.send_batch(batch).await.expect("sent");
         assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+    }
+}
+
+/// Notes in the ledger that these died, as the worker that buried them would have.
+pub(crate) async fn note(ledger: &Ledger, source_queue: &str, letters: &[Letter]) {
+    for letter in letters {
+        let record = letter.record(source_queue);
+        let number = record.origin.sequence_number.expect("a number");
+        let noted = ledger.note_death(source_queue, &letter.group, &number, record.dead_at);
+        noted.await.expect("noted");
+        let deaths = BTreeMap::from([(letter.group.clone(), letter.sent_at.min(MORNING))]);
+        let watched = ledger.watch(source_queue, &deaths, record.dead_at);
+        watched.await.expect("watched");
     }
 }
 

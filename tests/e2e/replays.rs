@@ -163,28 +163,64 @@ fn a_dry_run_says_what_would_go_and_changes_nothing() {
 }
 
 #[test]
-fn a_replay_behind_newer_deliveries_needs_a_person_to_say_yes() {
+fn a_replay_behind_newer_deliveries_needs_a_person_to_accept_that() {
     let day = BadDay::begin();
     day.fail(&[event(7, "old"), event(8, "other"), event(7, "new")]);
     assert_eq!(day.world.dead_letters().len(), 2);
 
-    let refused = day.world.home.run(&["dlq", "replay", "--all"]);
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    for said in [
-        "newer events of EventSetup_7 were delivered since: 1 of these would arrive after them",
-        "--yes",
-        "nothing was changed",
-    ] {
-        assert!(refused.stderr.contains(said), "{said}: {refused:?}");
+    // What else is asked is not what is warned of.
+    for more in [&[][..], &["--yes"], &["--yes", "--accept-hidden"]] {
+        let refused = [&["dlq", "replay", "--all"], more].concat();
+        let refused = day.world.home.run(&refused);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        for said in [
+            "newer events of EventSetup_7 were delivered since: 1 of these would arrive after them",
+            "Say so with --accept-order\n",
+            "nothing was changed",
+        ] {
+            assert!(refused.stderr.contains(said), "{said}: {refused:?}");
+        }
     }
     assert_eq!(day.world.dead_letters().len(), 2);
-    // A group of which nothing newer was delivered needs no yes.
+    // A group of which nothing newer was delivered needs no consent.
     assert_eq!(day.replay(&["--group", "EventSetup_8"])["replayed"], 1);
     assert_eq!(
-        day.replay(&["--group", "EventSetup_7", "--yes"])["replayed"],
+        day.replay(&["--group", "EventSetup_7", "--accept-order"])["replayed"],
         1
     );
     assert_eq!(day.recover().len(), 2);
+}
+
+#[test]
+fn what_a_worker_delivers_that_was_started_after_the_deaths_is_known_to_a_replay() {
+    let day = BadDay::begin();
+    day.fail(&[event(7, "old-1"), event(7, "old-2")]);
+    day.world.send(&[event(7, "new"), event(7, "new")], &[]);
+    assert_eq!(day.work().len(), 2);
+    let refused = day.world.home.run(&["dlq", "replay", "--all"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let said = "newer events of EventSetup_7 were delivered since: 2 of these would arrive after";
+    assert!(refused.stderr.contains(said), "{refused:?}");
+    let plan = day.replay(&["--all", "--dry-run"]);
+    assert_eq!(plan["needed"], json!(["--accept-order"]), "{plan}");
+}
+
+#[test]
+fn a_replay_of_which_the_ledger_knows_nothing_says_so_and_asks() {
+    let mut day = BadDay::begin();
+    day.fail(&[event(7, "a")]);
+    day.world
+        .home
+        .set("HOOKLANE_WORKER__LEDGER", "sqlite:another.db");
+    let refused = day.world.home.run(&["dlq", "replay", "--all"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for said in [
+        "whether newer events of EventSetup_7 were delivered since is not known (there is no ledger",
+        "--accept-order",
+    ] {
+        assert!(refused.stderr.contains(said), "{said}: {refused:?}");
+    }
+    assert_eq!(day.replay(&["--all", "--accept-order"])["replayed"], 1);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a replay would do, told before it is done.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use store::{Ledger, LedgerError, LedgerSpec};
 use tokio::time::timeout;
 
-use crate::{Failure, Fate, Letter, Target, order};
+use crate::{Failure, Fate, Letter, Target, Unseen, order};
 
 /// The most groups whose deliveries are looked up.
 const MOST_GROUPS: usize = 1_000;
@@ -19,6 +20,9 @@ const LOOK_UP: Duration = Duration::from_secs(20);
 
 /// The most group names in a warning.
 const NAMED: usize = 3;
+
+/// How far the clocks of two workers may be apart when they bury events of one group.
+const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
 
 /// What a replay of some letters would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,9 +36,50 @@ pub struct Preview {
     /// Letters that cannot be sent there, and why. What is behind one of them in its group would not go either.
     pub refused: Vec<Failure>,
     /// What a person has to agree to, a sentence each.
-    pub warnings: Vec<String>,
+    #[serde(serialize_with = "texts")]
+    pub warnings: Vec<Warning>,
     /// What is good to know, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// What a person accepts. Each is asked for, and given, on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Consent {
+    /// That events arrive after newer ones of their group, or may do so.
+    Order,
+    /// That there are, or may be, letters of the same groups that could not be seen.
+    Hidden,
+}
+
+impl Consent {
+    /// The option that gives it on the command line.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Order => "--accept-order",
+            Self::Hidden => "--accept-hidden",
+        }
+    }
+
+    /// Its name in a form.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Hidden => "hidden",
+        }
+    }
+}
+
+/// One thing that a person has to agree to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What accepts it.
+    pub consent: Consent,
+    /// A sentence.
+    pub text: String,
+}
+
+fn texts<S: serde::Serializer>(warnings: &[Warning], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(warnings.iter().map(|warning| &warning.text))
 }
 
 /// The letters of one message group.
@@ -50,24 +95,41 @@ pub struct PreviewGroup {
     pub last_sent_at: Option<Timestamp>,
     /// How many of them are older than an event of the group that was delivered since.
     pub overtaken: usize,
+    /// Of how many it is not known whether they are.
+    pub unknown: usize,
     /// How many have lost their place in the order: the native redrive moved them.
     pub misplaced: usize,
 }
 
-/// Up to where each message group was delivered, as far as the workers noted it: the first acceptance after a
-/// death leaves a note in the ledger.
+/// What the workers noted of each message group, as far as they did: each burial, and the first acceptance after it.
 #[derive(Debug, Clone, Default)]
 pub struct Delivered {
-    up_to: BTreeMap<String, String>,
+    groups: BTreeMap<String, Known>,
     /// Why it is not known of all groups.
     unknown: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    up_to: Option<String>,
+    /// Since when every worker notes the next acceptance. None since.
+    watched_since: Option<Timestamp>,
+}
+
+/// Whether newer events of a letter's group were delivered since it died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Newer {
+    Delivered,
+    None,
+    /// It cannot be known, and why.
+    Unknown(String),
 }
 
 impl Delivered {
     /// Nothing is known, and why.
     pub fn unknown(why: impl Into<String>) -> Self {
         Self {
-            up_to: BTreeMap::new(),
+            groups: BTreeMap::new(),
             unknown: Some(why.into()),
         }
     }
@@ -88,31 +150,63 @@ impl Delivered {
     }
 
     async fn noted(ledger: &Ledger, queue_url: &str, letters: &[Letter]) -> Self {
+        Self::read(ledger, queue_url, letters)
+            .await
+            .unwrap_or_else(|error| Self::unknown(told(&error)))
+    }
+
+    async fn read(
+        ledger: &Ledger,
+        queue_url: &str,
+        letters: &[Letter],
+    ) -> Result<Self, LedgerError> {
         let groups: BTreeSet<_> = letters.iter().filter_map(Letter::ordered_group).collect();
         let mut delivered = Self::default();
         if groups.len() > MOST_GROUPS {
             delivered.unknown = Some(format!("of more than {MOST_GROUPS} groups"));
         }
+        // First, since a worker notes a delivery before it ends the watch.
+        let watched = ledger.watched_groups(queue_url).await?;
         for group in groups.into_iter().take(MOST_GROUPS) {
-            match ledger.delivered_up_to(queue_url, group).await {
-                Ok(Some(number)) => {
-                    delivered.up_to.insert(group.to_owned(), number);
-                }
-                Ok(None) => {}
-                Err(error) => return Self::unknown(told(&error)),
-            }
+            let known = Known {
+                up_to: ledger.of_group(queue_url, group).await?.delivered_up_to,
+                watched_since: watched.get(group).map(|watch| watch.since),
+            };
+            delivered.groups.insert(group.to_owned(), known);
         }
-        delivered
+        Ok(delivered)
     }
 
-    fn overtook(&self, letter: &Letter) -> bool {
-        let up_to = letter
+    fn newer_than(&self, letter: &Letter, target: &Target) -> Newer {
+        if !target.queue().is_fifo() {
+            return Newer::Unknown("a standard queue keeps no order".to_owned());
+        }
+        let known = letter
             .ordered_group()
-            .and_then(|group| self.up_to.get(group));
+            .and_then(|group| self.groups.get(group));
         let number = order::origin_number(letter);
-        up_to
+        let up_to = known.and_then(|known| known.up_to.as_deref());
+        match up_to
             .zip(number)
-            .is_some_and(|(up_to, number)| sequence_order(number, up_to).is_lt())
+            .map(|(up_to, number)| sequence_order(number, up_to))
+        {
+            Some(Ordering::Less) => return Newer::Delivered,
+            Some(Ordering::Equal) => return Newer::None,
+            Some(Ordering::Greater) | None => {}
+        }
+        let watched_since = known.and_then(|known| known.watched_since);
+        match (&letter.fate, watched_since) {
+            (Fate::Recorded(record), Some(since))
+                if number.is_some() && record.dead_at.plus(CLOCKS_DIFFER_BY) >= since =>
+            {
+                Newer::None
+            }
+            (Fate::Backstop(_), _) => Newer::Unknown("the native redrive moved them".to_owned()),
+            _ => Newer::Unknown(match &self.unknown {
+                Some(why) => why.clone(),
+                None => "no worker noted in the ledger that they died".to_owned(),
+            }),
+        }
     }
 }
 
@@ -125,17 +219,24 @@ impl Preview {
     pub fn of(letters: &[Letter], target: &Target, delivered: &Delivered) -> Self {
         let mut groups: Vec<PreviewGroup> = Vec::new();
         let mut places: BTreeMap<Option<String>, usize> = BTreeMap::new();
-        let mut refused = Vec::new();
+        let (mut refused, mut reasons) = (Vec::new(), BTreeSet::new());
         for letter in letters {
-            if let Err(why) = target.outgoing(letter) {
-                refused.push(Failure::of(letter, why));
-            }
             let group = letter.group().map(str::to_owned);
             let place = *places.entry(group.clone()).or_insert(groups.len());
             if place == groups.len() {
                 groups.push(PreviewGroup::new(group));
             }
-            groups[place].add(letter, delivered.overtook(letter));
+            let newer = match target.outgoing(letter) {
+                Ok(_) => delivered.newer_than(letter, target),
+                Err(why) => {
+                    refused.push(Failure::of(letter, why));
+                    Newer::None
+                }
+            };
+            groups[place].add(letter, &newer);
+            if let Newer::Unknown(why) = newer {
+                reasons.insert(why);
+            }
         }
         let mut preview = Self {
             to: target.queue().url().to_owned(),
@@ -145,15 +246,26 @@ impl Preview {
             warnings: Vec::new(),
             notes: Vec::new(),
         };
-        preview.warnings.extend(preview.overtaken());
+        let order = [preview.overtaken(), preview.not_known(&reasons)];
+        preview.warn(Consent::Order, order.into_iter().flatten());
         preview.notes.extend(preview.misplaced());
-        preview.notes.extend(preview.not_known(delivered));
-        if !target.queue().is_fifo() {
-            preview
-                .notes
-                .push("a standard queue keeps no order".to_owned());
-        }
         preview
+    }
+
+    /// Adds what could not be seen of the selection, and what else is to be told of the look at the queue.
+    pub fn add_unseen(&mut self, unseen: Unseen) {
+        self.warn(Consent::Hidden, unseen.of_the_selection);
+        self.notes.extend(unseen.others);
+    }
+
+    fn warn(&mut self, consent: Consent, texts: impl IntoIterator<Item = String>) {
+        let warnings = texts.into_iter().map(|text| Warning { consent, text });
+        self.warnings.extend(warnings);
+    }
+
+    /// What has to be accepted, each once.
+    pub fn consents(&self) -> BTreeSet<Consent> {
+        self.warnings.iter().map(|w| w.consent).collect()
     }
 
     fn overtaken(&self) -> Option<String> {
@@ -182,11 +294,18 @@ impl Preview {
         })
     }
 
-    fn not_known(&self, delivered: &Delivered) -> Option<String> {
-        let why = delivered.unknown.as_ref()?;
-        Some(format!(
-            "whether newer events were delivered since is not known: {why}"
-        ))
+    fn not_known(&self, reasons: &BTreeSet<String>) -> Option<String> {
+        let unknown: Vec<_> = self.groups.iter().filter(|g| g.unknown > 0).collect();
+        let count: usize = unknown.iter().map(|g| g.unknown).sum();
+        let reasons: Vec<_> = reasons.iter().map(String::as_str).collect();
+        (count > 0).then(|| {
+            format!(
+                "whether newer events of {} were delivered since is not known ({}): {count} of these may arrive \
+                 after them",
+                named(&unknown),
+                reasons.join("; ")
+            )
+        })
     }
 }
 
@@ -198,13 +317,15 @@ impl PreviewGroup {
             first_sent_at: None,
             last_sent_at: None,
             overtaken: 0,
+            unknown: 0,
             misplaced: 0,
         }
     }
 
-    fn add(&mut self, letter: &Letter, overtaken: bool) {
+    fn add(&mut self, letter: &Letter, newer: &Newer) {
         self.count += 1;
-        self.overtaken += usize::from(overtaken);
+        self.overtaken += usize::from(*newer == Newer::Delivered);
+        self.unknown += usize::from(matches!(newer, Newer::Unknown(_)));
         self.misplaced += usize::from(has_lost_its_number(letter));
         if let Some(at) = letter.sent_at() {
             self.first_sent_at = Some(self.first_sent_at.map_or(at, |first| first.min(at)));

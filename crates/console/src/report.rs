@@ -24,7 +24,7 @@ pub enum End {
 }
 
 /// What came of a scan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Report {
     /// Letters shown.
     pub seen: usize,
@@ -53,7 +53,49 @@ pub struct Missing {
     pub behind: u64,
 }
 
+/// What a scan cannot have seen, and what else is to be told of it, a sentence each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unseen {
+    /// It may be of the groups in question.
+    pub of_the_selection: Vec<String>,
+    /// It is of other groups, or came since.
+    pub others: Vec<String>,
+}
+
 impl Report {
+    /// What a person must know of the scan who selected letters of these groups.
+    pub fn unseen(&self, groups: &BTreeSet<&str>) -> Unseen {
+        let hides = |group: &String| groups.contains(group.as_str());
+        let is_elsewhere = !self.shared_groups.is_empty() && !self.shared_groups.iter().any(hides);
+        let (of_the_selection, mut others) = match &self.end {
+            End::Found => (Vec::new(), Vec::new()),
+            End::Empty => {
+                let behind = self.told_of_hidden(&self.hiding(groups));
+                let in_hands = self.told_of_withheld();
+                match is_elsewhere {
+                    true => (in_hands, behind.into_iter().collect()),
+                    false => (in_hands.into_iter().chain(behind).collect(), Vec::new()),
+                }
+            }
+            End::Full | End::Stopped | End::Failed(_) => (self.told_of_the_end(), Vec::new()),
+        };
+        others.extend(self.told_besides());
+        Unseen {
+            of_the_selection,
+            others,
+        }
+    }
+
+    /// The shared groups among these; all, if there are none.
+    fn hiding(&self, groups: &BTreeSet<&str>) -> BTreeSet<&str> {
+        let shared = self.shared_groups.iter().map(String::as_str);
+        let hiding: BTreeSet<_> = shared.clone().filter(|g| groups.contains(g)).collect();
+        match hiding.is_empty() {
+            true => shared.collect(),
+            false => hiding,
+        }
+    }
+
     /// What the queue counted and the scan did not see. SQS's counts are approximate.
     pub fn missing(&self) -> Missing {
         let missing = self.counts.total().saturating_sub(self.seen as u64);
@@ -74,15 +116,32 @@ impl Report {
     /// What a person must know of the scan, a sentence each; nothing if it was complete or found what it
     /// looked for.
     pub fn notes(&self) -> Vec<String> {
-        let mut notes = match &self.end {
+        let mut notes = self.told_of_the_end();
+        notes.extend(self.told_besides());
+        notes
+    }
+
+    fn told_of_the_end(&self) -> Vec<String> {
+        match &self.end {
             End::Found => vec![],
-            End::Empty => self.notes_on_missing(),
+            End::Empty => {
+                let shared = self.shared_groups.iter().map(String::as_str).collect();
+                let hidden = self.told_of_hidden(&shared);
+                self.told_of_withheld().into_iter().chain(hidden).collect()
+            }
             End::Full => vec![self.broken_off("it holds as much as a scan may")],
             End::Stopped => vec![self.broken_off("it was stopped")],
             End::Failed(error) => vec![self.broken_off(&error.to_string())],
-        };
+        }
+    }
+
+    fn told_besides(&self) -> Vec<String> {
+        let mut notes = Vec::new();
         if self.came_since > 0 && !matches!(self.end, End::Found) {
-            notes.push(self.told_of_newer());
+            let came = messages(self.came_since as u64);
+            notes.push(format!(
+                "{came} came since this look began, not part of it: look again"
+            ));
         }
         if self.kept > 0 {
             notes.push(format!(
@@ -94,18 +153,13 @@ impl Report {
         notes
     }
 
-    /// None of them was shown, or is moved.
-    fn told_of_newer(&self) -> String {
-        let came = messages(self.came_since as u64);
-        format!("{came} came since this look began, not part of it: look again")
-    }
-
     fn broken_off(&self, why: &str) -> String {
         let of = self.counts.total().max(self.seen as u64);
         format!("incomplete, {} of about {of} seen: {why}", self.seen)
     }
 
-    fn notes_on_missing(&self) -> Vec<String> {
+    /// What others, or the queue's delay, kept from it.
+    fn told_of_withheld(&self) -> Vec<String> {
         let missing = self.missing();
         let mut notes = Vec::new();
         if missing.elsewhere > 0 {
@@ -121,36 +175,30 @@ impl Report {
                 messages(missing.delayed)
             ));
         }
-        if missing.behind > 0 {
-            notes.push(format!(
-                "incomplete: {} {}",
-                messages(missing.behind),
-                self.why_behind()
-            ));
-        }
         notes
     }
 
-    fn why_behind(&self) -> String {
-        if self.shared_groups.is_empty() {
-            return "not seen; SQS's counts are approximate, look again".to_owned();
-        }
-        let named: Vec<_> = self
-            .shared_groups
-            .iter()
-            .take(NAMED)
-            .map(String::as_str)
-            .collect();
-        let more = match self.shared_groups.len() - named.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!(
-            "hidden: SQS shows only the first ten of a group, and the native redrive left its letters in the \
-             groups of their events ({}{more})",
-            named.join(", ")
-        )
+    /// What did not come although it was visible: these groups explain it.
+    fn told_of_hidden(&self, groups: &BTreeSet<&str>) -> Option<String> {
+        let behind = self.missing().behind;
+        (behind > 0).then(|| format!("incomplete: {} {}", messages(behind), why_behind(groups)))
     }
+}
+
+fn why_behind(groups: &BTreeSet<&str>) -> String {
+    if groups.is_empty() {
+        return "not seen; SQS's counts are approximate, look again".to_owned();
+    }
+    let named: Vec<_> = groups.iter().take(NAMED).copied().collect();
+    let more = match groups.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "hidden: SQS shows only the first ten of a group, and the native redrive left its letters in the \
+         groups of their events ({}{more})",
+        named.join(", ")
+    )
 }
 
 fn messages(count: u64) -> String {
@@ -227,6 +275,25 @@ mod tests {
         let notes = report(End::Stopped, 5, 300, 0).notes();
         assert_eq!(notes, ["incomplete, 5 of about 300 seen: it was stopped"]);
         assert!(report(End::Found, 5, 300, 0).notes().is_empty());
+    }
+
+    #[test]
+    fn what_is_hidden_in_other_groups_than_those_selected_is_told_and_no_reason_to_ask() {
+        let mut report = report(End::Empty, 50, 60, 0);
+        report.came_since = 1;
+        report.shared_groups = ["a", "b"].map(str::to_owned).into();
+        let of_others = report.unseen(&["c"].into());
+        assert_eq!(of_others.of_the_selection, [""; 0]);
+        assert_eq!(of_others.others.len(), 2, "{of_others:?}");
+        assert!(of_others.others[0].ends_with("(a, b)"), "{of_others:?}");
+        let of_b = report.unseen(&["b", "c"].into());
+        assert_eq!(of_b.others.len(), 1, "{of_b:?}");
+        assert!(of_b.of_the_selection[0].ends_with("(b)"), "{of_b:?}");
+        // Nobody knows of which groups these are.
+        report.shared_groups.clear();
+        report.counts.not_visible = 3;
+        assert_eq!(report.unseen(&["c"].into()).of_the_selection.len(), 2);
+        assert_eq!(report.notes().len(), 3);
     }
 
     #[test]

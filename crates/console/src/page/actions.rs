@@ -57,10 +57,23 @@ fn carry_out(console: &Arc<Console>, session: &Session, form: &Fields, kind: Kin
             why,
         },
         rate,
+        accepted: form.all("accept").map(str::to_owned).collect(),
     };
     match console.begin(order) {
         Ok(job) => Redirect::to(&address(&job)).into_response(),
         Err(Refused::Expired) => preview::expired(session),
+        Err(Refused::NotAccepted(missing)) => {
+            let missing: Vec<_> = missing.into_iter().map(preview::wording).collect();
+            layout::refusal(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Some(session),
+                "Something is not accepted",
+                &format!(
+                    "Nothing was changed. Go back and tick: {}.",
+                    missing.join("; ")
+                ),
+            )
+        }
         Err(Refused::Scanning) => busy(
             session,
             html! { "A scan is running. Wait until it has ended." },

@@ -1,6 +1,6 @@
 //! A replay or a drop under way: one at a time, carried on whoever looks, and its outcome kept for a while.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use super::Console;
 use super::plan::{Kind, Plan};
 use super::session::random;
 use crate::{
-    Audit, Failure, LetterFile, Outcome, Progress, Selection, TAKE_LEASE, Taken, drop_letters,
-    replay, take,
+    Audit, Consent, Failure, LetterFile, Outcome, Progress, Selection, TAKE_LEASE, Taken,
+    drop_letters, replay, take,
 };
 
 /// The most jobs that are remembered; the oldest goes.
@@ -156,6 +156,8 @@ pub(super) enum Refused {
     Busy(Arc<Job>),
     /// A scan runs.
     Scanning,
+    /// These things were warned of, and not accepted.
+    NotAccepted(BTreeSet<Consent>),
 }
 
 /// What a person confirmed.
@@ -165,6 +167,8 @@ pub(super) struct Order {
     pub(super) kind: Kind,
     pub(super) audit: Audit,
     pub(super) rate: Option<NonZeroU32>,
+    /// What was accepted, by name.
+    pub(super) accepted: Vec<String>,
 }
 
 impl Console {
@@ -177,6 +181,12 @@ impl Console {
         }
         let plan = desk.plans.find(&order.plan, order.kind, now);
         let plan = plan.ok_or(Refused::Expired)?;
+        let is_accepted = |consent: &Consent| order.accepted.iter().any(|a| a == consent.name());
+        let consents = plan.consents.iter().copied();
+        let missing: BTreeSet<_> = consents.filter(|c| !is_accepted(c)).collect();
+        if !missing.is_empty() {
+            return Err(Refused::NotAccepted(missing));
+        }
         if let Some(job) = desk.jobs.running() {
             return Err(Refused::Busy(job));
         }

@@ -16,7 +16,7 @@ use super::list;
 use super::query::Query;
 use super::session::random;
 use super::snapshot::Snapshot;
-use crate::{Delivered, Letter, Preview, Target, order};
+use crate::{Consent, Delivered, Letter, Preview, Target, order};
 
 /// The most plans that are kept; the oldest goes.
 const MOST_PLANS: usize = 16;
@@ -64,6 +64,8 @@ pub(super) struct Plan {
     pub(super) kind: Kind,
     /// The MessageIds in the internal queue.
     pub(super) letters: BTreeSet<String>,
+    /// What has to be accepted before it is carried out.
+    pub(super) consents: BTreeSet<Consent>,
     made_at: Timestamp,
 }
 
@@ -76,6 +78,7 @@ impl Plans {
         &mut self,
         kind: Kind,
         letters: BTreeSet<String>,
+        consents: BTreeSet<Consent>,
         now: Timestamp,
     ) -> Arc<Plan> {
         while self.0.len() >= MOST_PLANS {
@@ -85,6 +88,7 @@ impl Plans {
             id: random(),
             kind,
             letters,
+            consents,
             made_at: now,
         });
         self.0.push_back(plan.clone());
@@ -140,10 +144,23 @@ pub(super) fn chosen(
 }
 
 impl Console {
-    pub(super) async fn preview_replay(&self, letters: Vec<Letter>) -> Preview {
+    /// Letters that were chosen one by one are all there are; others may be hidden from those of a filter.
+    pub(super) async fn preview_replay(
+        &self,
+        letters: Vec<Letter>,
+        snapshot: &Snapshot,
+        by_filter: bool,
+    ) -> Preview {
         let target = self.target();
         let delivered = Delivered::look_up(&self.settings.ledger, &target, &letters).await;
-        Preview::of(&letters, &target, &delivered)
+        let mut preview = Preview::of(&letters, &target, &delivered);
+        let groups = letters.iter().filter_map(Letter::group).collect();
+        let mut unseen = snapshot.report.unseen(&groups);
+        if !by_filter {
+            unseen.others.append(&mut unseen.of_the_selection);
+        }
+        preview.add_unseen(unseen);
+        preview
     }
 
     /// Where a replay goes.
@@ -161,7 +178,7 @@ mod tests {
     #[test]
     fn a_plan_is_kept_for_half_an_hour_and_is_of_one_kind() {
         let mut plans = Plans::default();
-        let plan = plans.make(Kind::Drop, BTreeSet::new(), NOW);
+        let plan = plans.make(Kind::Drop, BTreeSet::new(), BTreeSet::new(), NOW);
         assert!(plans.find(&plan.id, Kind::Drop, NOW.plus(LASTS)).is_some());
         let later = NOW.plus(LASTS + Duration::from_millis(1));
         assert!(plans.find(&plan.id, Kind::Drop, later).is_none());
@@ -174,7 +191,7 @@ mod tests {
     fn there_are_at_most_16_plans_and_the_oldest_goes() {
         let mut plans = Plans::default();
         let made: Vec<_> = (0..17)
-            .map(|_| plans.make(Kind::Replay, BTreeSet::new(), NOW))
+            .map(|_| plans.make(Kind::Replay, BTreeSet::new(), BTreeSet::new(), NOW))
             .collect();
         assert!(plans.find(&made[0].id, Kind::Replay, NOW).is_none());
         assert!(plans.find(&made[1].id, Kind::Replay, NOW).is_some());

@@ -1,6 +1,6 @@
 //! The page that shows what a person is about to do, before it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Extension;
@@ -17,7 +17,7 @@ use super::session::Session;
 use super::snapshot::Snapshot;
 use super::text::cut;
 use super::{Console, counts, list};
-use crate::{Letter, Preview};
+use crate::{Consent, Letter, Preview};
 
 /// The most groups, or refused letters, that are shown.
 const SHOWN: usize = 50;
@@ -50,14 +50,23 @@ async fn preview(console: &Console, session: &Session, form: &Fields, kind: Kind
         Ok(letters) => letters,
         Err(why) => return nothing_chosen(session, &why),
     };
-    let ids = letters.iter().map(|l| l.message.message_id.clone());
-    let plan = console.desk().plans.make(kind, ids.collect(), now);
+    let make = |consents| {
+        let ids = letters.iter().map(|l| l.message.message_id.clone());
+        let mut desk = console.desk();
+        desk.plans.make(kind, ids.collect(), consents, now)
+    };
     let content = match kind {
         Kind::Replay => {
-            let preview = console.preview_replay(letters).await;
+            let by_filter = form.get("scope") == "all";
+            let preview = console.preview_replay(letters.clone(), &snapshot, by_filter);
+            let preview = preview.await;
+            let plan = make(preview.consents());
             replay_page(console, session, &snapshot, &plan, &preview, now)
         }
-        Kind::Drop => drop_page(console, session, &snapshot, &plan, &letters, now),
+        Kind::Drop => {
+            let plan = make(BTreeSet::new());
+            drop_page(console, session, &snapshot, &plan, &letters, now)
+        }
     };
     Page {
         session: Some(session),
@@ -95,7 +104,6 @@ fn replay_page(
     preview: &Preview,
     now: Timestamp,
 ) -> Markup {
-    let warned = !preview.warnings.is_empty();
     let rows: Vec<_> = preview
         .groups
         .iter()
@@ -104,6 +112,7 @@ fn replay_page(
             count: group.count,
             span: group.first_sent_at.zip(group.last_sent_at),
             overtaken: group.overtaken,
+            unknown: group.unknown,
         })
         .collect();
     html! {
@@ -113,8 +122,10 @@ fn replay_page(
             ", in the order in which the events were first sent, each into its own message group. A letter is \
              deleted from the internal queue once its event is in the other."
         }
-        div #warnings { @for warning in &preview.warnings { p.problem role="alert" { (strange(warning)) } } }
-        (about_snapshot(snapshot, now))
+        div #warnings {
+            @for warning in &preview.warnings { p.problem role="alert" { (strange(&warning.text)) } }
+        }
+        (age(snapshot, now))
         @for note in &preview.notes { p.note { (strange(note)) } }
         (groups(&rows))
         @if !preview.refused.is_empty() {
@@ -132,7 +143,8 @@ fn replay_page(
                 }
             }
         }
-        (confirm(session, plan, warned, html! {
+        (confirm(session, plan, html! {
+            @for consent in &plan.consents { (accepting(*consent)) }
             div.field {
                 label for="why" { "Reason, for the audit log " span.hint { "(may stay empty)" } }
                 input #why name="why" type="text" maxlength=(LONGEST_WHY) dir="auto" autocomplete="off";
@@ -163,6 +175,7 @@ fn drop_page(
                 count: 0,
                 span: None,
                 overtaken: 0,
+                unknown: 0,
             });
         }
         rows[place].add(letter);
@@ -176,7 +189,7 @@ fn drop_page(
         }
         (about_snapshot(snapshot, now))
         (groups(&rows))
-        (confirm(session, plan, false, html! {
+        (confirm(session, plan, html! {
             div.field {
                 label for="why" { "Reason, for the audit log" }
                 input #why name="why" type="text" required maxlength=(LONGEST_WHY) dir="auto" autocomplete="off";
@@ -192,7 +205,13 @@ fn title(plan: &Plan) -> String {
 
 fn about_snapshot(snapshot: &Snapshot, now: Timestamp) -> Markup {
     html! {
-        @for note in &snapshot.notes { p.note { (strange(note)) } }
+        @for note in &snapshot.report.notes() { p.note { (strange(note)) } }
+        (age(snapshot, now))
+    }
+}
+
+fn age(snapshot: &Snapshot, now: Timestamp) -> Markup {
+    html! {
         p.hint { "From the snapshot of " (moment(snapshot.taken_at, now)) }
     }
 }
@@ -204,6 +223,7 @@ struct Row<'a> {
     /// When the first and the last of the events were sent.
     span: Option<(Timestamp, Timestamp)>,
     overtaken: usize,
+    unknown: usize,
 }
 
 impl Row<'_> {
@@ -218,6 +238,7 @@ impl Row<'_> {
 
 fn groups(rows: &[Row<'_>]) -> Markup {
     let overtaken = rows.iter().any(|row| row.overtaken > 0);
+    let unknown = rows.iter().any(|row| row.unknown > 0);
     html! {
         section #preview .card aria-labelledby="groups-title" {
             h2 #groups-title { (counted(rows.len(), "message group", "message groups")) }
@@ -229,6 +250,7 @@ fn groups(rows: &[Row<'_>]) -> Markup {
                             th.number scope="col" { "Letters" }
                             th scope="col" { "Events sent (UTC)" }
                             @if overtaken { th.number scope="col" { "Overtaken" } }
+                            @if unknown { th.number scope="col" { "Perhaps overtaken" } }
                         }
                     }
                     tbody {
@@ -246,6 +268,7 @@ fn groups(rows: &[Row<'_>]) -> Markup {
                                     }
                                 }
                                 @if overtaken { td.number { (grouped(row.overtaken as u64)) } }
+                                @if unknown { td.number { (grouped(row.unknown as u64)) } }
                             }
                         }
                     }
@@ -260,7 +283,31 @@ fn and_more(count: usize) -> Markup {
     html! { @if count > SHOWN { li { "and " (grouped((count - SHOWN) as u64)) " more" } } }
 }
 
-fn confirm(session: &Session, plan: &Plan, warned: bool, fields: Markup) -> Markup {
+/// A box of its own for each thing to accept: the form is not sent before it is ticked, and not taken either.
+fn accepting(consent: Consent) -> Markup {
+    let name = consent.name();
+    html! {
+        div.field {
+            label {
+                input id=(format!("accept-{name}")) type="checkbox" name="accept" value=(name) required;
+                " " (wording(consent))
+            }
+        }
+    }
+}
+
+/// What is accepted.
+pub(super) fn wording(consent: Consent) -> &'static str {
+    match consent {
+        Consent::Order => {
+            "Replay although newer events of a group were delivered since, or may have been"
+        }
+        Consent::Hidden => "Replay although letters of the same groups are hidden, or may be",
+    }
+}
+
+fn confirm(session: &Session, plan: &Plan, fields: Markup) -> Markup {
+    let warned = !plan.consents.is_empty();
     let title = match warned {
         true => format!("{} nevertheless", plan.kind.verb()),
         false => plan.kind.verb().to_owned(),

@@ -22,7 +22,7 @@ use super::job::Jobs;
 use super::layout::{self, counted, grouped, moment};
 use super::plan::Plans;
 use super::session::Session;
-use crate::{End, Letter, MOST_BYTES, ScanOptions, scan};
+use crate::{End, Letter, MOST_BYTES, Report, ScanOptions, scan};
 
 /// The letters of one scan.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub(super) struct Snapshot {
     pub(super) letters: Vec<Arc<Letter>>,
     /// When the scan ended.
     pub(super) taken_at: Timestamp,
-    /// What the scan cannot have seen.
-    pub(super) notes: Vec<String>,
+    /// What came of the scan.
+    pub(super) report: Arc<Report>,
     /// How many letters have been replayed or dropped since, and are not here any more.
     pub(super) changed: usize,
     /// Where the letters are that have an id, the event's first or the present one.
@@ -43,7 +43,7 @@ impl Snapshot {
     fn new(
         letters: Vec<Arc<Letter>>,
         taken_at: Timestamp,
-        notes: Vec<String>,
+        report: Arc<Report>,
         changed: usize,
     ) -> Self {
         let mut places = HashMap::<_, Vec<_>>::with_capacity(letters.len() * 2);
@@ -57,7 +57,7 @@ impl Snapshot {
         Self {
             letters,
             taken_at,
-            notes,
+            report,
             changed,
             places,
         }
@@ -86,7 +86,7 @@ impl Snapshot {
         let left = left.filter(|letter| !gone.contains(&letter.message.message_id));
         let left: Vec<_> = left.cloned().collect();
         let changed = self.changed + self.letters.len() - left.len();
-        Self::new(left, self.taken_at, self.notes.clone(), changed)
+        Self::new(left, self.taken_at, self.report.clone(), changed)
     }
 }
 
@@ -163,7 +163,7 @@ impl Console {
         };
         letters.sort_by_cached_key(|letter: &Arc<Letter>| letter.order());
         self.forget_counts().await;
-        let snapshot = Snapshot::new(letters, self.clock.now(), report.notes(), 0);
+        let snapshot = Snapshot::new(letters, self.clock.now(), Arc::new(report), 0);
         let mut desk = self.desk();
         desk.snapshot = Some(Arc::new(snapshot));
         desk.scan_error = None;
@@ -275,7 +275,7 @@ pub(super) async fn bar_with(
                             }
                         }
                         (more(snapshot))
-                        @for note in &snapshot.notes { p.note { (layout::strange(note)) } }
+                        @for note in &snapshot.report.notes() { p.note { (layout::strange(note)) } }
                     }
                     (scan_button(session, next, "Scan again"))
                 }

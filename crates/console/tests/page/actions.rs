@@ -70,8 +70,9 @@ async fn a_group_is_replayed_in_its_original_order_and_the_others_stay() {
         .is(200)
         .says("Replay 300 dead letters?")
         .says("1 message group");
-    preview
-        .says("whether newer events were delivered since is not known: there is no ledger sqlite:");
+    preview.says(
+        "whether newer events of EventSetup_7 were delivered since is not known (there is no ledger sqlite:",
+    );
     let job = ada
         .confirm("/replay", &preview, &[("why", "it is back")])
         .await;
@@ -288,20 +289,64 @@ async fn newer_events_that_were_delivered_since_are_warned_of() {
     let ledger = Ledger::open(&spec.unwrap(), Duration::from_secs(3_600))
         .await
         .unwrap();
-    let noted = ledger.note_delivered(
-        world.source.url(),
-        "EventSetup_7",
-        "00000000000000000003",
-        crate::world::START,
-    );
+    let (queue, group) = (world.source.url(), "EventSetup_7");
+    let deaths = [(group.to_owned(), crate::world::START)].into();
+    let noted = ledger.watch(queue, &deaths, crate::world::START);
     noted.await.unwrap();
     let mut ada = site.visitor();
     ada.scan().await;
+    // Every worker watches the group, and none has delivered anything newer.
+    let preview = ada.post("/replay/preview", &ALL).await;
+    preview.is(200).says_not("accept-order");
+    let number = "00000000000000000003";
+    let noted = ledger.note_delivered(queue, group, number, crate::world::START);
+    noted.await.unwrap();
     let preview = ada.post("/replay/preview", &ALL).await;
     preview.is(200).says(
         "newer events of EventSetup_7 were delivered since: 3 of these would arrive after them",
     );
     preview.says("Replay nevertheless").says("Overtaken");
+    preview
+        .says("id=\"accept-order\"")
+        .says_not("accept-hidden");
+    for accepted in [&[][..], &[("accept", "hidden")]] {
+        let refused = ada.confirm_only("/replay", &preview, accepted).await;
+        refused
+            .is(422)
+            .says("Replay although newer events of a group were delivered since");
+    }
+    assert_eq!(world.counts().await.total(), 5);
+    let accepted = [("accept", "order")];
+    let begun = ada.confirm_only("/replay", &preview, &accepted).await;
+    let job = begun.location().to_owned();
+    ada.until_over(&format!("{job}/progress")).await;
+    assert_eq!(world.counts().await.total(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_hidden_is_accepted_apart_and_only_where_its_group_is_selected() {
+    let world = World::new().await;
+    let letters = (0..15).map(|n| native("EventSetup_3", n));
+    world.send(letters.collect()).await;
+    world.send(of_group(&world, "EventSetup_7", 0..2)).await;
+    let site = Site::open(&world);
+    let mut ada = site.visitor();
+    ada.scan().await;
+    let other = [("scope", "all"), ("group", "EventSetup_7")];
+    let preview = ada.post("/replay/preview", &other).await;
+    preview.is(200).says("5 messages hidden");
+    preview.says("accept-order").says_not("accept-hidden");
+    let preview = ada.post("/replay/preview", &ALL).await;
+    preview.says("there is no ledger");
+    preview.says("the native redrive moved them");
+    let order = [("accept", "order")];
+    let refused = ada.confirm_only("/replay", &preview, &order).await;
+    refused
+        .is(422)
+        .says("Replay although letters of the same groups are hidden");
+    let both = [order[0], ("accept", "hidden")];
+    let begun = ada.confirm_only("/replay", &preview, &both).await;
+    assert!(begun.location().starts_with("/jobs/"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -117,6 +117,12 @@ impl Answer {
         self
     }
 
+    /// It does not say this.
+    pub(crate) fn says_not(&self, text: &str) -> &Self {
+        assert!(!self.body.contains(text), "{text}: {}", self.body);
+        self
+    }
+
     #[track_caller]
     pub(crate) fn is(&self, status: u16) -> &Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
@@ -220,19 +226,29 @@ impl Visitor {
         self.get(&job).await
     }
 
-    /// Confirms what a preview shows.
+    /// Confirms what a preview shows, and accepts whatever it warns of.
     pub(crate) async fn confirm(
         &mut self,
         action: &str,
         preview: &Answer,
         more: &[(&str, &str)],
     ) -> Answer {
+        let boxes = preview.body.split(r#"name="accept" value=""#).skip(1);
+        let accepted = boxes.filter_map(|rest| rest.split('"').next());
+        let accepted: Vec<_> = accepted.map(|name| ("accept", name)).collect();
+        self.confirm_only(action, preview, &[more, &accepted].concat())
+            .await
+    }
+
+    /// Confirms what a preview shows, and accepts nothing.
+    pub(crate) async fn confirm_only(
+        &mut self,
+        action: &str,
+        preview: &Answer,
+        more: &[(&str, &str)],
+    ) -> Answer {
         let plan = preview.between(r#"name="plan" value=""#, "\"").to_owned();
-        let fields: Vec<_> = more
-            .iter()
-            .copied()
-            .chain([("plan", plan.as_str())])
-            .collect();
+        let fields = [more, &[("plan", plan.as_str())]].concat();
         self.post(action, &fields).await
     }
 }

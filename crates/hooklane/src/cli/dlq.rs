@@ -15,7 +15,8 @@ use super::Output;
 /// Looks at the internal queue: what could not be delivered, and why; sends it again
 ///
 /// Viewing takes nothing out, but SQS counts it as a receive: the receive count of what was seen grows, and
-/// while a scan runs others do not see what it holds. Uses queue.dead_letter_url.
+/// while a scan runs others do not see what it holds. Each command is about what was there when it began, and
+/// tells how many came since. Uses queue.dead_letter_url.
 #[derive(Subcommand)]
 pub(crate) enum Dlq {
     /// Lists the dead letters, the one that died first at the top
@@ -92,7 +93,9 @@ Examples:
 #[derive(Args)]
 #[command(after_help = "\
 Uses queue.dead_letter_url and queue.url, and worker.ledger to see whether newer
-events were delivered since; then it asks, or needs --yes.
+events were delivered since. If so, or if that cannot be known, it asks, or
+needs --accept-order; if letters of the same groups could not be seen, it asks,
+or needs --accept-hidden.
 
 Examples:
   hooklane dlq replay 5fea7756-0ea4-451a-a703-a558b933e274
@@ -127,7 +130,15 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "TEXT")]
     pub(crate) why: Option<String>,
 
-    /// Do not ask
+    /// Replay although newer events of a group were delivered since, or may have been
+    #[arg(long)]
+    pub(crate) accept_order: bool,
+
+    /// Replay although letters of the same groups are hidden, or may be
+    #[arg(long)]
+    pub(crate) accept_hidden: bool,
+
+    /// Answer yes to whatever else is asked; accepts neither of these two
     #[arg(long)]
     pub(crate) yes: bool,
 

@@ -50,9 +50,8 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     let by_ids = !selection.ids.is_empty();
     let mut taken = hand::take(&queue, selection, &stop, &meter).await?;
     let unseen = hand::unseen(&taken, by_ids);
-    unseen
-        .iter()
-        .for_each(|sentence| output::complain(sentence));
+    let unseen = unseen.of_the_selection.iter().chain(&unseen.others);
+    unseen.for_each(|sentence| output::complain(sentence));
     let selected = taken.letters().len();
     if arguments.dry_run || selected == 0 {
         meter.finish();
@@ -64,7 +63,7 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
         meter.finish();
         let letters = hand::in_hand(&taken);
         let question = format!("drop {letters}, keeping them in {}?", path.display());
-        if !hand::agreed(&mut taken, &question, &stop).await? {
+        if !hand::agreed(&mut taken, &question, "--yes", &stop).await? {
             return hand::leave(taken).await;
         }
     }

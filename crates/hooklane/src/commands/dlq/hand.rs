@@ -1,10 +1,11 @@
 //! What replay and drop have in common: letters are taken in hand, a person agrees, and the outcome is told.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 use std::time::Duration;
 
 use anyhow::bail;
-use console::{Audit, End, Outcome, Selection, Taken};
+use console::{Audit, Consent, End, Letter, Outcome, Selection, Taken, Unseen};
 use queue::Queue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -56,24 +57,60 @@ pub(super) async fn take(
     bail!("{why}; nothing was changed");
 }
 
-/// What the scan cannot have seen, where that matters: somebody who names letters has all of them.
-pub(super) fn unseen(taken: &Taken, by_ids: bool) -> Vec<String> {
+/// What the scan cannot have seen of the groups that were selected, and what else there is to tell; nothing to
+/// somebody who names letters, and has all of them.
+pub(super) fn unseen(taken: &Taken, by_ids: bool) -> Unseen {
+    let groups = taken.letters().iter().filter_map(Letter::group).collect();
     match by_ids {
-        true => Vec::new(),
-        false => taken.report().notes(),
+        true => Unseen::default(),
+        false => taken.report().unseen(&groups),
     }
 }
 
-/// Asks on the terminal, holding the letters meanwhile; without a terminal the answer is no.
+/// Asks on the terminal, holding the letters meanwhile; without a terminal the answer is no, and what would have said
+/// yes is told.
 pub(super) async fn agreed(
     taken: &mut Taken,
     question: &str,
+    options: &str,
     stop: &CancellationToken,
 ) -> anyhow::Result<bool> {
-    if !stdin().is_terminal() || !stderr().is_terminal() {
-        output::complain(&format!("{question} Say so with --yes"));
+    if !is_a_person_here() {
+        output::complain(&format!("{question} Say so with {options}"));
         return Ok(false);
     }
+    ask(taken, question, stop).await
+}
+
+/// Has a person accept each thing that was warned of and that no option accepts.
+pub(super) async fn accepted(
+    taken: &mut Taken,
+    missing: &BTreeSet<Consent>,
+    stop: &CancellationToken,
+) -> anyhow::Result<bool> {
+    let what = format!("replay {}", in_hand(taken));
+    if !missing.is_empty() && !is_a_person_here() {
+        let options: Vec<_> = missing.iter().map(|consent| consent.option()).collect();
+        let question = format!("{what} nevertheless?");
+        return agreed(taken, &question, &options.join(" "), stop).await;
+    }
+    for consent in missing {
+        let although = match consent {
+            Consent::Order => "although their order may not be restored",
+            Consent::Hidden => "although not all of their groups could be seen",
+        };
+        if !ask(taken, &format!("{what} {although}?"), stop).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_a_person_here() -> bool {
+    stdin().is_terminal() && stderr().is_terminal()
+}
+
+async fn ask(taken: &mut Taken, question: &str, stop: &CancellationToken) -> anyhow::Result<bool> {
     let _ = write!(stderr(), "{} [y/N] ", output::one_line(question));
     let (tell, answer) = oneshot::channel();
     // A thread of its own: reading from a terminal cannot be interrupted, and must not keep the program from ending.

@@ -1,6 +1,8 @@
 //! `dlq replay`: dead letters become messages of their groups again.
 
-use console::{Delivered, Failure, Outcome, Preview, Row, Taken, Target, replay};
+use std::collections::BTreeSet;
+
+use console::{Consent, Delivered, Failure, Outcome, Preview, Row, Taken, Target, replay};
 use queue::{Clock, Queue, Sqs};
 use serde::Serialize;
 
@@ -15,6 +17,14 @@ use crate::{output, stop};
 
 pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<Exit> {
     let now = Clock::system().now();
+    let given = [
+        (arguments.accept_order, Consent::Order),
+        (arguments.accept_hidden, Consent::Hidden),
+    ];
+    let given = given
+        .into_iter()
+        .filter_map(|(is_given, c)| is_given.then_some(c));
+    let given: BTreeSet<_> = given.collect();
     let reason = arguments.reason.as_deref();
     let selection = arguments.chosen.read(reason, Some(arguments.all), now)?;
     let configuration = context.configuration()?;
@@ -28,7 +38,7 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
         None => delivered(&configuration, &target, &taken).await,
     };
     let mut preview = Preview::of(taken.letters(), &target, &delivered);
-    preview.warnings.extend(hand::unseen(&taken, by_ids));
+    preview.add_unseen(hand::unseen(&taken, by_ids));
     if arguments.dry_run {
         meter.finish();
         let printed = print_plan(&taken, &preview, arguments.output.json);
@@ -36,10 +46,10 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
         return printed;
     }
     tell(&preview);
-    if !preview.warnings.is_empty() && preview.letters > 0 && !arguments.yes {
+    let missing = &preview.consents() - &given;
+    if !missing.is_empty() && preview.letters > 0 {
         meter.finish();
-        let question = format!("replay {} nevertheless?", hand::in_hand(&taken));
-        if !hand::agreed(&mut taken, &question, &stop).await? {
+        if !hand::accepted(&mut taken, &missing, &stop).await? {
             return hand::leave(taken).await;
         }
     }
@@ -95,7 +105,8 @@ fn is_one(one: &Queue, other: &Queue) -> bool {
 }
 
 fn tell(preview: &Preview) {
-    let sentences = preview.notes.iter().chain(&preview.warnings);
+    let warnings = preview.warnings.iter().map(|warning| &warning.text);
+    let sentences = preview.notes.iter().chain(warnings);
     sentences.for_each(|sentence| output::complain(sentence));
 }
 
@@ -109,10 +120,20 @@ fn print_plan(taken: &Taken, preview: &Preview, json: bool) -> anyhow::Result<Ex
         )
     })?;
     tell(preview);
+    let needed = needed(preview);
+    if !needed.is_empty() {
+        output::complain(&format!("it would ask, or need {}", needed.join(" ")));
+    }
     for refused in &preview.refused {
         output::complain(&format!("{} would fail: {}", refused.id, refused.why));
     }
     Ok(Exit::Done)
+}
+
+/// The options that accept what is warned of.
+fn needed(preview: &Preview) -> Vec<&'static str> {
+    let consents = preview.consents().into_iter();
+    consents.map(Consent::option).collect()
 }
 
 /// What a dry run prints.
@@ -122,6 +143,8 @@ struct Plan<'a> {
     replayed: usize,
     failed: usize,
     dry_run: bool,
+    /// The options that it would need.
+    needed: Vec<&'static str>,
     #[serde(flatten)]
     preview: &'a Preview,
 }
@@ -133,6 +156,7 @@ impl<'a> Plan<'a> {
             replayed: 0,
             failed: 0,
             dry_run: true,
+            needed: needed(preview),
             preview,
         }
     }
