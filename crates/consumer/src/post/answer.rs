@@ -1,49 +1,49 @@
-//! What a receiver's bytes mean (RFC 9112): pure, fed with what arrives.
+//! What an answer says: pure.
 //!
-//! It is lenient in what it believes, strict in what it keeps. A status that can be read is believed, whatever stands
-//! around it and whatever becomes of the body; a connection carries another request only after an answer without a flaw.
-//! Every part has a bound, so that an answer ends, however its sender writes it.
-
-mod chunks;
-mod head;
+//! A status whose head has arrived is believed, whatever becomes of the body.
 
 use std::time::{Duration, SystemTime};
 
 use delivery::EXCERPT_CHARS;
+use http::header::{HeaderName, RETRY_AFTER};
+use httparse::{EMPTY_HEADER, ParserConfig, Status};
 
 use super::retry_after::retry_after;
-use chunks::Chunks;
-pub(super) use head::is_token;
-use head::{Head, Interim};
-
-/// The longest head, what comes before it (`100 Continue`, `103 Early Hints`) included.
-const HEAD_BYTES: usize = 256 * 1024;
 
 /// At most this much of a body is read. A connection with more to come is closed.
-const BODY_BYTES: usize = 64 * 1024;
-
-/// The most bytes that a body may take on the wire: chunks have sizes, extensions and trailers beside their data.
-const WIRE_BYTES: usize = 4 * BODY_BYTES;
+pub(super) const BODY_BYTES: usize = 64 * 1024;
 
 /// What is kept of it: twice what an excerpt can need, so that a secret across its end is still found whole.
 const KEPT_BYTES: usize = EXCERPT_CHARS * 4 * 2;
 
-/// What the last bytes led to.
+/// Left of a receiver's own limit when a connection is given up: a request is on its way for a while.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// So much of a stranger's line is quoted.
+const QUOTED_BYTES: usize = 80;
+
+/// So many fields are looked through for the one that cannot be read.
+const FIELDS: usize = 128;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// An answer whose head has arrived.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fed {
-    /// Not enough to say.
-    More,
-    /// The answer is over, or as much of it has come as is wanted.
-    Done,
-    /// This is no answer; the text says why, and quotes the receiver.
-    Unreadable(String),
+pub(super) struct Answered {
+    pub(super) status: u16,
+    retry_after: Option<String>,
+    /// How long the receiver keeps an idle connection.
+    limit: Option<Duration>,
+    data: usize,
+    kept: Vec<u8>,
+    body: Body,
 }
 
 /// What became of a body.
 #[derive(Debug, PartialEq, Eq)]
 enum Body {
     /// More is to come.
-    Coming(Framing),
+    Coming,
     /// It arrived whole.
     Whole,
     /// Its first [`BODY_BYTES`] arrived; the rest is not wanted.
@@ -52,218 +52,232 @@ enum Body {
     Spoilt(String),
 }
 
-/// How the end of a body is known.
-#[derive(Debug, PartialEq, Eq)]
-enum Framing {
-    /// After so many more bytes.
-    Length(u64),
-    Chunked(Chunks),
-    /// By the end of the connection.
-    UntilClose,
-}
-
-/// Reads one answer.
-#[derive(Debug, Default)]
-pub(super) struct Reader {
-    /// Bytes of the answer so far.
-    arrived: usize,
-    interim: Interim,
-    answer: Option<Started>,
-    /// The connection is at its end, or brought what belongs to no answer we asked for.
-    is_spent: bool,
-}
-
-/// An answer whose head has arrived.
-#[derive(Debug)]
-struct Started {
-    head: Head,
-    body: Body,
-    /// Bytes of the body on the wire, and of its data.
-    wire: usize,
-    data: usize,
-    kept: Vec<u8>,
-}
-
-/// What an answer says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) status: u16,
-    pub(super) retry_after: Option<Duration>,
-    /// The first bytes of the body.
-    pub(super) body: Vec<u8>,
-    /// What became of the body, if it is not whole.
-    pub(super) spoilt: Option<String>,
-}
-
-impl Reader {
-    /// Whether nothing has come yet.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.arrived == 0
-    }
-
-    /// How much of the answer has come, for people.
-    pub(super) fn place(&self) -> String {
-        self.interim.place()
-    }
-
-    /// Reads on.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Fed {
-        self.arrived += bytes.len();
-        if self.answer.is_none() {
-            match self.interim.feed(&mut bytes) {
-                Ok(Some(head)) => self.answer = Some(Started::new(head)),
-                Ok(None) if self.arrived > HEAD_BYTES => {
-                    let limit = HEAD_BYTES / 1024;
-                    let place = self.place();
-                    return Fed::Unreadable(format!("more than {limit} KiB of head: {place}"));
-                }
-                Ok(None) => return Fed::More,
-                Err(unreadable) => return Fed::Unreadable(unreadable),
-            }
-        }
-        let Some(answer) = &mut self.answer else {
-            return Fed::More;
+impl Answered {
+    pub(super) fn new(head: &http::response::Parts) -> Self {
+        let text = |name| {
+            let values = head.headers.get_all(name).into_iter();
+            values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
         };
-        answer.feed(&mut bytes);
-        self.is_spent |= !bytes.is_empty();
-        match answer.body {
-            Body::Coming(_) => Fed::More,
-            _ => Fed::Done,
+        Self {
+            retry_after: text(RETRY_AFTER).next().map(str::to_owned),
+            limit: text(KEEP_ALIVE).find_map(idle_limit),
+            ..Self::of_status(head.status.as_u16())
         }
     }
 
-    /// The connection is at its end.
-    pub(super) fn closed(&mut self) -> Fed {
-        self.is_spent = true;
-        match &mut self.answer {
-            Some(answer) => {
-                if answer.body == Body::Coming(Framing::UntilClose) {
-                    answer.body = Body::Whole;
-                }
-                answer.spoil("the receiver closed the connection");
-                Fed::Done
-            }
-            None => match self.interim.closed() {
-                Some(unreadable) => Fed::Unreadable(unreadable),
-                None => Fed::More,
-            },
+    /// A status of which nothing else is known.
+    fn of_status(status: u16) -> Self {
+        Self {
+            status,
+            retry_after: None,
+            limit: None,
+            data: 0,
+            kept: Vec::new(),
+            body: Body::Coming,
         }
     }
 
-    /// No more will come, for this reason.
+    pub(super) fn wants_more(&self) -> bool {
+        self.body == Body::Coming
+    }
+
+    /// More of the body has come.
+    pub(super) fn take(&mut self, data: &[u8]) {
+        self.data += data.len();
+        let room = KEPT_BYTES - self.kept.len();
+        self.kept.extend_from_slice(&data[..data.len().min(room)]);
+        if self.data >= BODY_BYTES {
+            self.body = Body::Enough;
+        }
+    }
+
+    /// The body is over.
+    pub(super) fn end(&mut self) {
+        self.body = Body::Whole;
+    }
+
+    /// No more of it will come, for this reason.
     pub(super) fn spoil(&mut self, why: &str) {
-        self.is_spent = true;
-        if let Some(answer) = &mut self.answer {
-            answer.spoil(why);
+        if self.wants_more() {
+            self.body = Body::Spoilt(why.to_owned());
         }
     }
 
     /// How long the connection may be kept for another request, as far as the answer says; `idle` at most. None if it may
     /// not.
     pub(super) fn keep_for(&self, idle: Duration) -> Option<Duration> {
-        let answer = self.answer.as_ref()?;
-        let is_clean = answer.body == Body::Whole && !self.is_spent;
-        match answer.head.keep_for(idle) {
-            Some(idle) if is_clean && !idle.is_zero() => Some(idle),
-            _ => None,
-        }
+        let idle = self.limit.map_or(idle, |limit| idle.min(within(limit)));
+        (self.body == Body::Whole && !idle.is_zero()).then_some(idle)
     }
 
-    /// What the answer says; none if its head has not arrived.
-    pub(super) fn said(self, now: SystemTime) -> Option<Said> {
-        let Started {
-            head, body, kept, ..
-        } = self.answer?;
-        Some(Said {
-            status: head.status,
-            retry_after: head.retry_after().and_then(|value| retry_after(value, now)),
-            body: kept,
-            spoilt: match body {
-                Body::Spoilt(why) => Some(why),
-                _ => None,
-            },
-        })
+    pub(super) fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        retry_after(self.retry_after.as_deref()?, now)
     }
-}
 
-impl Started {
-    fn new(head: Head) -> Self {
-        let body = match head.framing() {
-            Ok(Framing::Length(0)) => Body::Whole,
-            Ok(framing) => Body::Coming(framing),
-            Err(why) => Body::Spoilt(why),
+    /// The first bytes of the body, after what became of it if it is not whole.
+    pub(super) fn said(&self) -> Vec<u8> {
+        let note = match &self.body {
+            Body::Spoilt(why) => format!("[the body is not whole: {why}] "),
+            _ => String::new(),
         };
-        Self {
-            head,
-            body,
-            wire: 0,
-            data: 0,
-            kept: Vec::new(),
-        }
-    }
-
-    /// Takes what belongs to the body.
-    fn feed(&mut self, bytes: &mut &[u8]) {
-        let offered = bytes.len();
-        while let Body::Coming(framing) = &mut self.body {
-            let next = match framing {
-                Framing::Length(0) => Next::End,
-                Framing::Length(left) => {
-                    let length = bytes
-                        .len()
-                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    *left -= length as u64;
-                    Next::Data(length)
-                }
-                Framing::Chunked(chunks) => match chunks.next(bytes) {
-                    Ok(next) => next,
-                    Err(why) => {
-                        self.body = Body::Spoilt(why);
-                        return;
-                    }
-                },
-                Framing::UntilClose => Next::Data(bytes.len()),
-            };
-            match next {
-                Next::End => self.body = Body::Whole,
-                Next::Data(0) => break,
-                Next::Data(length) => {
-                    let (data, rest) = bytes.split_at(length);
-                    *bytes = rest;
-                    self.keep(data);
-                }
-            }
-        }
-        self.wire += offered - bytes.len();
-        if self.wire > WIRE_BYTES {
-            self.spoil("its chunks hold more around their data than in it");
-        }
-    }
-
-    fn keep(&mut self, data: &[u8]) {
-        self.data += data.len();
-        let room = KEPT_BYTES - self.kept.len();
-        self.kept.extend_from_slice(&data[..data.len().min(room)]);
-        // A body that ends right here is at its end.
-        let is_over = self.body == Body::Coming(Framing::Length(0));
-        if self.data >= BODY_BYTES && !is_over {
-            self.body = Body::Enough;
-        }
-    }
-
-    fn spoil(&mut self, why: &str) {
-        if let Body::Coming(_) = self.body {
-            self.body = Body::Spoilt(why.to_owned());
-        }
+        [note.as_bytes(), &self.kept].concat()
     }
 }
 
-/// What comes next of a body.
+/// The limit in `timeout=5, max=100`.
+fn idle_limit(value: &str) -> Option<Duration> {
+    let parameters = value.split([',', ';']);
+    let mut named = parameters.filter_map(|parameter| parameter.split_once('='));
+    let (_, limit) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
+    let limit_s = limit.trim().trim_matches('"').parse().ok()?;
+    Some(Duration::from_secs(limit_s))
+}
+
+/// What of a receiver's limit can be used: all but a second of it, or half.
+fn within(limit: Duration) -> Duration {
+    limit.saturating_sub(MARGIN).max(limit / 2)
+}
+
+/// What the start of an answer says that hyper cannot read, or that is not whole.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
-    /// So many bytes of data, of those at hand; 0 if all were used up for what is around it.
-    Data(usize),
-    End,
+pub(super) struct Unread {
+    /// Its status, if it can be told.
+    status: Option<u16>,
+    /// Whether its head is there up to the end.
+    is_whole: bool,
+    /// The line that is wrong, or the last.
+    line: String,
+    /// Answers before the answer, such as `100 Continue`.
+    interim: usize,
+}
+
+impl Unread {
+    /// Reads the first bytes of what came.
+    pub(super) fn of(mut start: &[u8]) -> Self {
+        let mut interim = 0;
+        loop {
+            let mut fields = [EMPTY_HEADER; FIELDS];
+            let mut response = httparse::Response::new(&mut fields);
+            let parsed = lenient().parse_response(&mut response, start);
+            let status = status_of(start);
+            if let (Ok(Status::Complete(length)), Some(100 | 102..=199)) = (parsed, status) {
+                interim += 1;
+                start = &start[length..];
+                continue;
+            }
+            return Self {
+                status,
+                is_whole: head_end(start).is_some(),
+                line: line_of(start, status.is_some(), parsed.is_err()),
+                interim,
+            };
+        }
+    }
+
+    /// The answer that it is, if its status and the end of its head are there: only what stands between cannot be read.
+    pub(super) fn into_answered(self, why: &str) -> Option<Answered> {
+        let mut answered = Answered::of_status(self.status.filter(|_| self.is_whole)?);
+        answered.spoil(&format!("{why}: {}", self.line));
+        Some(answered)
+    }
+
+    /// How far it came, for people.
+    pub(super) fn place(&self) -> String {
+        match (self.status, self.line.as_str(), self.interim) {
+            (Some(status), line, _) => {
+                format!("status {status} without the end of its head, which stops at {line}")
+            }
+            (None, "", 0) => "no answer".to_owned(),
+            (None, "", n) => format!("{n} interim answers and no final one"),
+            (None, line, _) => format!("only {line}"),
+        }
+    }
+
+    /// Whether what came cannot become an answer.
+    pub(super) fn is_no_answer(&self) -> bool {
+        let line = self.line.trim_start_matches('"').as_bytes();
+        let length = line.len().min(5);
+        self.status.is_none() && !line[..length].eq_ignore_ascii_case(&b"HTTP/"[..length])
+    }
+
+    pub(super) fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The line that is wrong, or the last, quoted.
+    pub(super) fn line(&self) -> &str {
+        &self.line
+    }
+}
+
+/// As hyper is told to read.
+fn lenient() -> ParserConfig {
+    let mut config = ParserConfig::default();
+    config
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(true);
+    config
+}
+
+/// The status, if the whole of its line can be read.
+fn status_of(start: &[u8]) -> Option<u16> {
+    let mut response = httparse::Response::new(&mut []);
+    let begins = start.iter().position(|byte| !byte.is_ascii_whitespace())?;
+    let length = start[begins..].iter().position(|&byte| byte == b'\n')?;
+    let line = &start[begins..begins + length];
+    let head = [line.trim_ascii_end(), b"\r\n\r\n"].concat();
+    response.parse(&head).ok()?;
+    response.code.filter(|status| *status >= 100)
+}
+
+/// Where the head's empty line ends.
+fn head_end(start: &[u8]) -> Option<usize> {
+    let ends: [&[u8]; 2] = [b"\r\n\r\n", b"\n\n"];
+    let found = ends.into_iter().filter_map(|end| {
+        let at = start.windows(end.len()).position(|window| window == end)?;
+        Some(at + end.len())
+    });
+    found.min()
+}
+
+/// The line to show, quoted: the first that cannot be read, else the last.
+fn line_of(start: &[u8], has_status: bool, is_wrong: bool) -> String {
+    let head = &start[..head_end(start).unwrap_or(start.len())];
+    let mut lines = head
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty());
+    let line = match (has_status, is_wrong) {
+        (false, _) => lines.next(),
+        (true, true) => lines.find(|line| !is_field(line)),
+        // What hyper refuses in a head that can be parsed is how it gives the length of the body.
+        (true, false) => lines
+            .clone()
+            .find(|line| is_about_length(line))
+            .or_else(|| lines.next_back()),
+    };
+    line.map_or_else(String::new, quoted)
+}
+
+fn is_field(line: &[u8]) -> bool {
+    let is_status = line.len() >= 5 && line[..5].eq_ignore_ascii_case(b"HTTP/");
+    let mut fields = [EMPTY_HEADER; 1];
+    is_status || httparse::parse_headers(&[line, b"\r\n\r\n"].concat(), &mut fields).is_ok()
+}
+
+fn is_about_length(line: &[u8]) -> bool {
+    let names: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
+    names.into_iter().any(|name| {
+        line.get(..name.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(name))
+    })
+}
+
+/// As much of a stranger's line as says what it is; whoever shows it cleans it.
+fn quoted(line: &[u8]) -> String {
+    let start = &line[..line.len().min(QUOTED_BYTES)];
+    format!("\"{}\"", String::from_utf8_lossy(start))
 }
 
 #[cfg(test)]

@@ -16,10 +16,11 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use super::connection::{Connection, Stream};
-use super::failure::{failure, is_reset, shortage};
+use super::connection::Connection;
+use super::failure::{failure, innermost, is_reset, shortage};
 use super::guard::{Admitted, Guard, Refused};
 use super::lookup::Lookups;
+use super::wire::Stream;
 use super::{NoAnswer, PostSetupError};
 
 /// The longest look-up, the longest wait for a connection and the longest handshake. A shorter timeout of the request
@@ -112,13 +113,13 @@ impl Connector {
         *phase = Phase::Connecting(addresses.iter().map(Admitted::address).collect());
         let stream = in_time(phase, first_of(addresses, connect_to)).await?;
         if url.scheme() != "https" {
-            return Ok(Connection::new(Stream::Plain(stream)));
+            return open(Stream::Plain(stream)).await;
         }
         if let Ok(address) = stream.peer_addr() {
             *phase = Phase::Handshake(address);
         }
         let stream = in_time(phase, self.shake_hands(url, stream)).await?;
-        Ok(Connection::new(Stream::Tls(Box::new(stream))))
+        open(Stream::Tls(Box::new(stream))).await
     }
 
     /// Where the host is, as far as it may be connected to.
@@ -175,6 +176,11 @@ impl Connector {
             failure(kind, format!("TLS handshake: {error}")).into()
         })
     }
+}
+
+async fn open(stream: Stream) -> Result<Connection, NoAnswer> {
+    let opened = Connection::open(stream).await;
+    opened.map_err(|error| failure(FailureKind::Protocol, innermost(&error)).into())
 }
 
 /// As rustls has it by default, with the roots that the system trusts.

@@ -1,68 +1,67 @@
-//! One connection to a receiver, and one request and answer over it.
+//! One connection to a receiver, and one request and answer over it. HTTP/1.1 is hyper's.
 
-use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::mem::MaybeUninit;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, Connection as Driver, SendRequest};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_rustls::client::TlsStream;
 
-use super::answer::{Fed, Reader};
-
-/// Read at once: little, so that no receiver keeps the worker's only thread for long, however much it sends.
-const READ_BYTES: usize = 8 * 1024;
+use super::answer::{Answered, BODY_BYTES};
+use super::wire::{Stream, WIRE_BYTES, Wire};
 
 /// The oldest connection that carries a request: a name that has moved to another address is followed by then.
 const LONGEST_LIFE: Duration = Duration::from_secs(5 * 60);
 
-/// A connection, with or without TLS.
+/// The most fields of an answer.
+const FIELDS: usize = 1000;
+
+/// A connection that is open.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: Stream,
+    sender: SendRequest<Full<Bytes>>,
+    driver: Driven,
+    wire: Wire,
     made: Instant,
 }
 
+/// hyper's side of a connection. It has no task of its own: whoever waits for an answer drives it.
 #[derive(Debug)]
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// Why an exchange ended without an answer.
-#[derive(Debug)]
-pub(super) enum Broken {
-    /// The receiver closed the connection.
-    Closed,
-    /// The connection failed.
-    Io(io::Error),
-    /// What came is no answer; the text quotes it.
-    Unreadable(String),
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("the receiver closed the connection"),
-            Self::Io(error) => write!(f, "the connection broke: {error}"),
-            Self::Unreadable(why) => f.write_str(why),
-        }
-    }
-}
+struct Driven(Option<Driver<Wire, Full<Bytes>>>);
 
 impl Connection {
-    pub(super) fn new(stream: Stream) -> Self {
-        Self {
-            stream,
+    /// Speaks HTTP/1.1 over a stream, and believes what sloppy receivers send.
+    ///
+    /// # Errors
+    /// None that a stream can cause: nothing is sent yet.
+    pub(super) async fn open(stream: Stream) -> hyper::Result<Self> {
+        let wire = Wire::new(stream);
+        let (sender, driver) = Builder::new()
+            .max_buf_size(super::wire::HEAD_BYTES)
+            .max_headers(FIELDS)
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
+            .handshake(wire.clone())
+            .await?;
+        Ok(Self {
+            sender,
+            driver: Driven(Some(driver)),
+            wire,
             made: Instant::now(),
-        }
+        })
+    }
+
+    /// What has come over it, as long as it lasts and after.
+    pub(super) fn wire(&self) -> Wire {
+        self.wire.clone()
     }
 
     /// Whether it may carry another request: it is young, and the receiver has neither closed it nor said anything since
@@ -71,137 +70,84 @@ impl Connection {
     /// The socket itself is asked. What tokio knows of it is as old as its last look at all sockets, and a busy worker
     /// may not have looked since the last answer.
     pub(super) fn is_quiet(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
-        let looked = SockRef::from(self.stream.tcp()).peek(&mut byte);
+        let looked = self.wire.with_socket(|socket| {
+            let mut byte = [MaybeUninit::uninit()];
+            SockRef::from(socket).peek(&mut byte)
+        });
         let is_silent = looked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        is_silent && self.made.elapsed() < LONGEST_LIFE
+        is_silent && self.sender.is_ready() && self.made.elapsed() < LONGEST_LIFE
     }
 
-    /// Sends a request, and reads as much of the answer as is wanted.
+    /// Sends a request, and reads as much of the answer as is wanted: `answered` has it as soon as its head is there.
     ///
     /// # Errors
-    /// When no answer came, or not all of it: `reader` knows what did.
+    /// When no head came that hyper could read.
     pub(super) async fn exchange(
         &mut self,
-        head: &[u8],
-        body: &[u8],
-        reader: &mut Reader,
-    ) -> Result<Sent, Broken> {
-        let mut request = Outgoing::new(head, body);
+        request: http::Request<Full<Bytes>>,
+        letters: Vec<String>,
+        answered: &mut Option<Answered>,
+    ) -> hyper::Result<()> {
+        self.wire.begin(letters);
+        let response = self.sender.send_request(request);
+        let response = self.driver.drive(response).await?;
+        self.wire.head_came();
+        let (head, body) = response.into_parts();
+        let answered = answered.insert(Answered::new(&head));
+        self.read(body, answered).await;
+        Ok(())
+    }
+
+    async fn read(&mut self, mut body: Incoming, answered: &mut Answered) {
+        while answered.wants_more() {
+            match self.driver.drive(body.frame()).await {
+                Some(Ok(frame)) => answered.take(frame.data_ref().map_or(&[], |data| data)),
+                Some(Err(error)) => answered.spoil(&said_of_body(&self.wire, &error)),
+                None => answered.end(),
+            }
+        }
+    }
+
+    /// Whether it may be kept after this answer: the request has left, the answer ended, neither side wants to close,
+    /// and nothing came behind.
+    pub(super) async fn is_reusable(&mut self) -> bool {
+        // What came behind the answer, and that it is over, hyper sees only when it looks.
+        self.driver.drive(std::future::ready(())).await;
+        self.wire.is_sent() && self.is_quiet()
+    }
+}
+
+/// Why a body is not whole.
+fn said_of_body(wire: &Wire, error: &hyper::Error) -> String {
+    use super::wire::Ending;
+    match wire.ending() {
+        Some(Ending::Closed) => "the receiver closed the connection".to_owned(),
+        Some(Ending::Broke(error)) => format!("the connection broke: {error}"),
+        Some(Ending::TooLong) => format!(
+            "more than {} KiB for {} KiB of it: its chunks hold more around their data than in it",
+            WIRE_BYTES / 1024,
+            BODY_BYTES / 1024
+        ),
+        None => super::failure::innermost(error),
+    }
+}
+
+impl Driven {
+    /// Waits for something that comes over this connection.
+    async fn drive<F: Future>(&mut self, awaited: F) -> F::Output {
+        let mut awaited = pin!(awaited);
         poll_fn(|cx| {
-            // Side by side: a receiver may answer, and hang up, before it has the whole request.
-            request.go_on(self.stream.io(), cx);
-            let read = ready!(self.poll_answer(reader, cx));
-            Poll::Ready(match (read, request.error.take()) {
-                (Ok(()), _) if request.is_sent => Ok(Sent::Whole),
-                (Ok(()), _) => Ok(Sent::Partly),
-                (Err(Broken::Closed), Some(error)) => Err(Broken::Io(error)),
-                (Err(broken), _) => Err(broken),
-            })
+            self.poll(cx);
+            awaited.as_mut().poll(cx)
         })
         .await
     }
 
-    fn poll_answer(
-        &mut self,
-        reader: &mut Reader,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Broken>> {
-        loop {
-            let mut space = [MaybeUninit::uninit(); READ_BYTES];
-            let mut bytes = ReadBuf::uninit(&mut space);
-            ready!(self.stream.io().poll_read(cx, &mut bytes)).map_err(Broken::Io)?;
-            let is_closed = bytes.filled().is_empty();
-            let fed = match is_closed {
-                true => reader.closed(),
-                false => reader.feed(bytes.filled()),
-            };
-            match fed {
-                Fed::Done => return Poll::Ready(Ok(())),
-                Fed::Unreadable(why) => return Poll::Ready(Err(Broken::Unreadable(why))),
-                Fed::More if is_closed => return Poll::Ready(Err(Broken::Closed)),
-                Fed::More => {}
-            }
-        }
-    }
-}
-
-/// How much of a request had left when its answer was there.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Sent {
-    Whole,
-    Partly,
-}
-
-/// A request on its way out.
-struct Outgoing<'a> {
-    head: &'a [u8],
-    body: &'a [u8],
-    is_sent: bool,
-    /// Why it cannot be sent. The answer may be there nevertheless.
-    error: Option<io::Error>,
-}
-
-impl<'a> Outgoing<'a> {
-    fn new(head: &'a [u8], body: &'a [u8]) -> Self {
-        Self {
-            head,
-            body,
-            is_sent: false,
-            error: None,
-        }
-    }
-
-    fn go_on(&mut self, mut stream: Pin<&mut dyn Duplex>, cx: &mut Context<'_>) {
-        if self.is_sent || self.error.is_some() {
-            return;
-        }
-        match self.poll_send(&mut stream, cx) {
-            Poll::Ready(Ok(())) => self.is_sent = true,
-            Poll::Ready(Err(error)) => self.error = Some(error),
-            Poll::Pending => {}
-        }
-    }
-
-    fn poll_send(
-        &mut self,
-        stream: &mut Pin<&mut dyn Duplex>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        while !(self.head.is_empty() && self.body.is_empty()) {
-            let parts = [IoSlice::new(self.head), IoSlice::new(self.body)];
-            let parts = match self.head.is_empty() {
-                true => &parts[1..],
-                false => &parts,
-            };
-            let sent = ready!(stream.as_mut().poll_write_vectored(cx, parts))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            let of_head = sent.min(self.head.len());
-            self.head.advance(of_head);
-            self.body.advance(sent - of_head);
-        }
-        stream.as_mut().poll_flush(cx)
-    }
-}
-
-/// Both directions.
-trait Duplex: AsyncRead + AsyncWrite + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
-
-impl Stream {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
-        }
-    }
-
-    fn io(&mut self) -> Pin<&mut dyn Duplex> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream),
-            Self::Tls(stream) => Pin::new(stream.as_mut()),
+    /// How it ends, its requests are told.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        let Some(driver) = &mut self.0 else { return };
+        if let Poll::Ready(_told) = Pin::new(driver).poll(cx) {
+            self.0 = None;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What kind of failure an error of the connection is, and the one line about it that people get to see.
 
+use std::error::Error;
 use std::io;
 
 use delivery::{Failure, FailureKind};
@@ -47,4 +48,13 @@ pub(super) fn is_reset(error: &io::Error) -> bool {
             | io::ErrorKind::NotConnected
             | io::ErrorKind::UnexpectedEof
     )
+}
+
+/// What lies at the bottom of an error of hyper's.
+pub(super) fn innermost(error: &hyper::Error) -> String {
+    let mut bottom: &dyn Error = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
 }

@@ -15,6 +15,7 @@ mod request;
 mod retry_after;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -27,14 +28,15 @@ use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use again::{Carried, Carrier, Over};
-use answer::{Reader, Said};
+use answer::{Answered, Unread};
 use connect::{Connector, Phase};
-use connection::{Broken, Connection, Sent};
-use failure::{failure, kind_of, shortage};
+use connection::Connection;
+use failure::{failure, innermost, kind_of, shortage};
 use guard::Guard;
 use masking::Secrets;
 use pool::Pool;
 pub use request::Request;
+use wire::{Ending, HEAD_BYTES, Heard, Wire};
 
 /// One POST to a callback, by whatever means.
 pub trait Post: Send + Sync + 'static {
@@ -173,13 +175,7 @@ impl Carrier for HttpPost {
     async fn carry(&self, request: &Request, over: Over, deadline: Instant) -> Carried {
         let mut trip = Trip::default();
         let ended = timeout_at(deadline, self.travel(request, over, &mut trip)).await;
-        let ended = ended.unwrap_or(Err(Ended::Late));
-        Carried {
-            was_reused: trip.is_reused,
-            ended_unanswered: trip.reader.is_untouched()
-                && matches!(&ended, Err(Ended::Broken(broken)) if broken.is_by_others()),
-            outcome: trip.outcome(ended, request),
-        }
+        trip.arrived(ended.unwrap_or(Err(Ended::Late)), request)
     }
 }
 
@@ -188,21 +184,23 @@ impl Carrier for HttpPost {
 struct Trip {
     is_reused: bool,
     phase: Phase,
-    reader: Reader,
+    wire: Option<Wire>,
+    answered: Option<Answered>,
 }
 
 /// Why it came no farther.
 enum Ended {
     NotConnected(NoAnswer),
-    Broken(Broken),
+    /// There was no head of an answer that could be read.
+    Unanswered(hyper::Error),
     /// The request's time was up.
     Late,
 }
 
 impl HttpPost {
     async fn travel(&self, request: &Request, over: Over, trip: &mut Trip) -> Result<(), Ended> {
-        let head = request
-            .head(self.reuse_connections)
+        let outgoing = request
+            .for_hyper(self.reuse_connections)
             .map_err(|failure| Ended::NotConnected(failure.into()))?;
         let kept = match over {
             Over::AnyConnection => self.pool.take(request.origin()),
@@ -214,12 +212,15 @@ impl HttpPost {
             None => self.connect(&request.url, &mut trip.phase).await?,
         };
         trip.phase = Phase::Exchange;
-        let sent = connection
-            .exchange(&head, &request.body, &mut trip.reader)
+        trip.wire = Some(connection.wire());
+        connection
+            .exchange(outgoing, request.letters(), &mut trip.answered)
             .await
-            .map_err(Ended::Broken)?;
-        let keep_for = trip.reader.keep_for(pool::IDLE);
-        if let (Sent::Whole, true, Some(idle)) = (sent, self.reuse_connections, keep_for) {
+            .map_err(Ended::Unanswered)?;
+        let keep_for = trip.answered.as_ref().and_then(|a| a.keep_for(pool::IDLE));
+        if let (true, Some(idle)) = (self.reuse_connections, keep_for)
+            && connection.is_reusable().await
+        {
             self.pool.put(request.origin(), connection, idle);
         }
         Ok(())
@@ -239,63 +240,99 @@ impl HttpPost {
 
 impl Trip {
     /// What came of it. An answer whose head has arrived is one, whatever becomes of its body.
-    fn outcome(mut self, ended: Result<(), Ended>, request: &Request) -> Result<Answer, NoAnswer> {
+    fn arrived(self, ended: Result<(), Ended>, request: &Request) -> Carried {
         let secrets = Secrets::of(request);
-        let place = self.reader.place();
-        let no_answer = match ended {
-            Ok(()) => None,
-            Err(Ended::NotConnected(no_answer)) => Some(no_answer),
-            Err(Ended::Broken(broken)) => {
-                self.reader.spoil(&broken.to_string());
-                Some(broken.no_answer(&place, &secrets))
+        let heard = self.wire.as_ref().map(Wire::heard).unwrap_or_default();
+        let mut ended_unanswered = false;
+        let outcome = match (self.answered, ended) {
+            (Some(mut answered), ended) => {
+                if ended.is_err() {
+                    answered.spoil("it was not complete in time");
+                }
+                Ok(answer_of(&answered, &secrets))
             }
-            Err(Ended::Late) => {
-                self.reader.spoil("it was not complete in time");
-                let phase = match self.reader.is_untouched() {
-                    true => self.phase.to_string(),
-                    false => format!("reading the answer: {place}"),
+            (None, Err(Ended::NotConnected(no_answer))) => Err(no_answer),
+            (None, Err(Ended::Late)) => {
+                let phase = match heard.bytes {
+                    0 => self.phase.to_string(),
+                    _ => format!("reading the answer: {}", Unread::of(&heard.start).place()),
                 };
                 let detail = format!("{phase}: no more within {:?}", request.timeout);
-                Some(failure_about(FailureKind::Timeout, &detail, &secrets).into())
+                Err(failure_about(FailureKind::Timeout, &detail, &secrets).into())
             }
+            (None, Err(Ended::Unanswered(error))) => {
+                ended_unanswered = heard.bytes == 0 && heard.is_ended_by_others();
+                unanswered(heard, &error, &secrets)
+            }
+            (None, Ok(())) => Err(failure(FailureKind::Protocol, "no answer").into()),
         };
-        let Some(said) = self.reader.said(SystemTime::now()) else {
-            let nothing = || failure(FailureKind::Protocol, "no answer").into();
-            return Err(no_answer.unwrap_or_else(nothing));
-        };
-        Ok(Answer {
-            status: said.status,
-            retry_after: said.retry_after,
-            excerpt: excerpt(&said, &secrets),
-        })
+        Carried {
+            outcome,
+            was_reused: self.is_reused,
+            ended_unanswered,
+        }
     }
 }
 
-impl Broken {
+impl Heard {
     /// Whether the receiver or the network ended the connection.
-    fn is_by_others(&self) -> bool {
-        match self {
-            Self::Closed => true,
-            Self::Io(error) => shortage(error).is_none(),
-            Self::Unreadable(_) => false,
+    fn is_ended_by_others(&self) -> bool {
+        match &self.end {
+            Some(Ending::Closed) => true,
+            Some(Ending::Broke(error)) => shortage(error).is_none(),
+            // hyper saw it end before it was read from.
+            None => true,
+            Some(Ending::TooLong) => false,
         }
     }
+}
 
-    fn no_answer(&self, place: &str, secrets: &Secrets) -> NoAnswer {
-        let kind = match self {
-            Self::Closed => FailureKind::Reset,
-            Self::Unreadable(_) => FailureKind::Protocol,
-            Self::Io(error) => match shortage(error) {
-                Some(shortage) => return NoAnswer::Shortage(shortage),
-                None => kind_of(error),
-            },
-        };
-        let detail = match self {
-            Self::Unreadable(why) => why.clone(),
-            _ => format!("{self}: {place}"),
-        };
-        failure_about(kind, &detail, secrets).into()
-    }
+/// What to make of bytes in which hyper found no head of an answer.
+fn unanswered(heard: Heard, error: &hyper::Error, secrets: &Secrets) -> Result<Answer, NoAnswer> {
+    let unread = Unread::of(&heard.start);
+    let place = unread.place();
+    let (kind, detail) = match heard.end {
+        Some(Ending::TooLong) => {
+            let limit = HEAD_BYTES / 1024;
+            let detail = format!("more than {limit} KiB of head: {place}");
+            (FailureKind::Protocol, detail)
+        }
+        Some(Ending::Broke(error)) => match shortage(&error) {
+            Some(shortage) => return Err(NoAnswer::Shortage(shortage)),
+            None => {
+                let detail = format!("the connection broke: {error}: {place}");
+                (kind_of(&error), detail)
+            }
+        },
+        Some(Ending::Closed) if unread.is_no_answer() => (FailureKind::Protocol, not_http(&unread)),
+        Some(Ending::Closed) => {
+            let detail = format!("the receiver closed the connection: {place}");
+            (FailureKind::Reset, detail)
+        }
+        None if !error.is_parse() => {
+            let detail = format!("the connection ended ({}): {place}", innermost(error));
+            (FailureKind::Reset, detail)
+        }
+        None => {
+            let why = innermost(error);
+            let detail = match unread.status() {
+                Some(status) => format!(
+                    "status {status} in a head that cannot be read, {why}: {}",
+                    unread.line()
+                ),
+                None => not_http(&unread),
+            };
+            match unread.into_answered(&format!("its head cannot be read, {why}")) {
+                Some(answered) => return Ok(answer_of(&answered, secrets)),
+                None => (FailureKind::Protocol, detail),
+            }
+        }
+    };
+    Err(failure_about(kind, &detail, secrets).into())
+}
+
+fn not_http(unread: &Unread) -> String {
+    format!("not an HTTP answer: {}", unread.line())
 }
 
 /// A failure whose detail quotes the receiver.
@@ -304,13 +341,11 @@ fn failure_about(kind: FailureKind, detail: &str, secrets: &Secrets) -> Failure 
     failure(kind, String::from_utf8_lossy(&detail))
 }
 
-/// The excerpt of a body, with the request's own secrets masked: some receivers answer with what they got. What became
-/// of a body that is not whole stands before it.
-fn excerpt(said: &Said, secrets: &Secrets) -> String {
-    let note = said
-        .spoilt
-        .as_ref()
-        .map(|why| format!("[the body is not whole: {why}] "));
-    let text = [note.unwrap_or_default().as_bytes(), &said.body].concat();
-    delivery::clean_excerpt(&secrets.masked(&text))
+/// With the request's own secrets masked: some receivers answer with what they got.
+fn answer_of(answered: &Answered, secrets: &Secrets) -> Answer {
+    Answer {
+        status: answered.status,
+        retry_after: answered.retry_after(SystemTime::now()),
+        excerpt: delivery::clean_excerpt(&secrets.masked(&answered.said())),
+    }
 }

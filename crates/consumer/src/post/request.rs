@@ -1,12 +1,13 @@
-//! The bytes of a request.
+//! A request, and how it is sent.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::{Failure, FailureKind};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http_body_util::Full;
 use url::{Position, Url};
 
-use super::answer::is_token;
 use super::failure::failure;
 
 /// One request.
@@ -31,37 +32,56 @@ impl Request {
         &self.url[..Position::BeforePath]
     }
 
-    /// The head of the request. Names of fields mean the same in any letters, yet some receivers look for those of the
-    /// documentation.
+    /// As hyper sends it.
     ///
     /// # Errors
     /// Names the field that holds what HTTP does not carry; its value may be secret.
-    pub(super) fn head(&self, keep_alive: bool) -> Result<Vec<u8>, Failure> {
+    pub(super) fn for_hyper(
+        &self,
+        keep_alive: bool,
+    ) -> Result<http::Request<Full<Bytes>>, Failure> {
         let target = &self.url[Position::BeforePath..Position::AfterQuery];
         let host = &self.url[Position::BeforeHost..Position::AfterPort];
-        let length = self.body.len();
-        let mut head = format!(
-            "POST {target} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nContent-Length: {length}\r\n"
-        )
-        .into_bytes();
+        let mut fields = HeaderMap::with_capacity(self.headers.len() + 3);
+        append(&mut fields, "Host", host)?;
+        append(&mut fields, "Accept", "*/*")?;
         if !keep_alive {
-            head.extend_from_slice(b"Connection: close\r\n");
+            append(&mut fields, "Connection", "close")?;
         }
         for (name, value) in &self.headers {
-            if !is_token(name.as_bytes()) || !is_field_value(value.as_bytes()) {
-                let detail = format!("header {name} holds a character that HTTP does not carry");
-                return Err(failure(FailureKind::Protocol, detail));
-            }
-            for part in [name, ": ", value, "\r\n"] {
-                head.extend_from_slice(part.as_bytes());
-            }
+            append(&mut fields, name, value)?;
         }
-        head.extend_from_slice(b"\r\n");
-        Ok(head)
+        let uri = target.parse::<Uri>().map_err(|error| {
+            failure(
+                FailureKind::Protocol,
+                format!("the URL's path cannot be sent: {error}"),
+            )
+        })?;
+        let mut request = http::Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = fields;
+        Ok(request)
+    }
+
+    /// The names of the fields, in the letters they are to have.
+    pub(super) fn letters(&self) -> Vec<String> {
+        let own = ["Host", "Accept", "Connection", "Content-Length"].map(str::to_owned);
+        let given = self.headers.iter().map(|(name, _)| name.clone());
+        given.chain(own).collect()
     }
 }
 
-fn is_field_value(value: &[u8]) -> bool {
-    let is_carried = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
-    value.iter().all(is_carried)
+fn append(fields: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
+    match (
+        name.parse::<HeaderName>(),
+        HeaderValue::from_bytes(value.as_bytes()),
+    ) {
+        (Ok(name), Ok(value)) => fields.append(name, value),
+        _ => {
+            let detail = format!("header {name} holds a character that HTTP does not carry");
+            return Err(failure(FailureKind::Protocol, detail));
+        }
+    };
+    Ok(())
 }

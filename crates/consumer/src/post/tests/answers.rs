@@ -70,6 +70,65 @@ async fn any_complete_answer_is_an_answer() {
     }
 }
 
+/// An answer of status 200 with this in its head, and a body of two bytes.
+fn with(lines: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 2\r\n\r\nok").into()
+}
+
+#[tokio::test]
+async fn an_answer_is_read_however_sloppy_it_is() {
+    for bytes in [
+        with(""),
+        with("X-Powered-By : old\r\n"),
+        with("PHP Warning: Unable to load module (x) in Unknown on line 0\r\n"),
+        with("no colon at all\r\n"),
+        with(": no name\r\n"),
+        with("X-Zoë: 1\r\n"),
+        with("X-Long: a\r\n b\r\n\tc\r\n"),
+        with("Content-Length: 2\r\n"),
+        with(&"X-Many: v\r\n".repeat(900)),
+        with(&format!("X-Long: {}\r\n", "a".repeat(100_000))),
+        [b"HTTP/1.1 200 Tr\xe8s bien\r\nX-Site: caf\xe9\r\n", &with("")[17..]].concat(),
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok".to_vec(),
+        b"HTTP/1.1 200\r\nContent-Length:2\r\n\r\nok".to_vec(),
+        b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok".to_vec(),
+        b"HTTP/1.0 200 OK\r\n\r\nok".to_vec(),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n".to_vec(),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\nok".to_vec(),
+    ] {
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+        let closes = Receiver::handling(move |mut stream| {
+            let bytes = bytes.clone();
+            async move {
+                read_request(&mut stream).await;
+                stream.write_all(&bytes).await.unwrap();
+            }
+        })
+        .await;
+        let answer = local_post().post(request(&closes.url(), AMPLE)).await;
+        let found = answer.map(|answer| (answer.status, answer.excerpt));
+        assert_eq!(found, Ok((200, "ok".to_owned())), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_quoted() {
+    for (bytes, quoted) in [
+        ("SSH-2.0-OpenSSH_9.6\r\n", "\"SSH-2.0-OpenSSH_9.6\""),
+        ("ICY 200 OK\r\n\r\n", "\"ICY 200 OK\""),
+        ("HTTP/1.1 banana OK\r\n\r\n", "banana"),
+        ("HTTP/1.1 000 X\r\n\r\n", "000"),
+        ("HTTP/2.0 200 OK\r\n\r\n", "HTTP/2.0 200 OK"),
+        ("HTTP/1.1 100 Continue\r\n\r\nsorry\r\n", "\"sorry\""),
+    ] {
+        let receiver = Receiver::answering(bytes).await;
+        let failure = failing(&local_post(), &receiver.url(), AMPLE).await;
+        assert_eq!(failure.kind, FailureKind::Protocol, "{}", failure.detail);
+        assert!(failure.detail.contains(quoted), "{}", failure.detail);
+    }
+}
+
 #[tokio::test]
 async fn an_answer_says_how_long_to_wait_and_why() {
     let receiver = Receiver::answering(
