@@ -85,7 +85,6 @@ impl Watch {
     }
 
     /// How long the source queue keeps a message, as the last look found it.
-    #[allow(dead_code, reason = "asked by a visit that may come too late")]
     pub(crate) fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_s.load(Relaxed))
     }

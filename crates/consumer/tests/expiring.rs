@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use delivery::{DeadLetter, Reason, RetrySchedule, ScheduleSettings};
 use event::Timestamp;
-use world::faults::{pass, world_that_keeps};
+use local_sqs::{Limits, LocalSqs};
+use serde_json::json;
+use world::faults::{pass, world_of_that_keeps, world_that_keeps};
 use world::{Reply, SQS_START, World, n_of, number};
 
 /// Two weeks of minutes.
@@ -106,6 +108,25 @@ async fn an_event_that_waits_for_a_retry_beyond_its_time_is_set_aside_before_it(
     assert_eq!((summary.attempts, summary.expiring), (0, 1));
     let dead = dead(&world).await;
     assert_eq!(dead[0].1.attempts.len(), made);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retention_that_is_shortened_under_a_running_worker_is_what_its_visits_go_by() {
+    let local = LocalSqs::seeded(Limits::default(), 1);
+    let mut world = world_of_that_keeps(&local, RETENTION_S, |_| Reply::Status(500)).await;
+    world.settings.schedule = avaza_in_seconds();
+    world.send("EventSetup_1", 1..=4).await;
+    let worker = world.start();
+    pass(1_000).await;
+    let shorter = json!({"QueueUrl": world.source.url(),
+        "Attributes": {"MessageRetentionPeriod": "10000"}});
+    local.ask("SetQueueAttributes", &shorter.to_string()).await;
+    pass(9_000).await;
+    let summary = worker.stop().await;
+    assert_eq!((summary.dead_lettered, summary.expiring), (4, 3));
+    let ends = SQS_START.plus(Duration::from_secs(10_000));
+    let dead = dead(&world).await;
+    assert!(dead.iter().all(|(_, letter)| letter.dead_at < ends));
 }
 
 #[tokio::test(start_paused = true)]

@@ -66,7 +66,7 @@ impl<P: Post> LaneRun<'_, P> {
 
     /// How long the queue keeps the head: told by when it was sent to it, a replay too.
     fn life(&self) -> Lifetime {
-        let retention = Duration::from_secs(self.shared.source.attributes().retention_s);
+        let retention = self.shared.watch.retention();
         let timeout = self.shared.settings.schedule.timeout();
         Lifetime::new(self.head().message.sent_at, retention, timeout)
     }

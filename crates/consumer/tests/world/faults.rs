@@ -206,6 +206,15 @@ pub async fn world_that_keeps(
     script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
 ) -> World {
     let local = LocalSqs::seeded(Limits::default(), 1);
+    world_of_that_keeps(&local, retention_s, script).await
+}
+
+/// The same on an SQS whose queues the test changes.
+pub async fn world_of_that_keeps(
+    local: &LocalSqs,
+    retention_s: u64,
+    script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+) -> World {
     let network = with_faults(local.http_client(), move |call| {
         match call.action.as_str() {
             "CreateQueue" if call.body.contains("\"events.fifo\"") => Fault::Asks(
