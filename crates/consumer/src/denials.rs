@@ -22,8 +22,8 @@ const CALM: Duration = Duration::from_secs(3600);
 pub(crate) struct Denials(Mutex<BTreeMap<(String, &'static str), Instant>>);
 
 impl Denials {
-    /// The source queue, watched. A worker that cannot hide messages stops receiving: a wait would be no longer than
-    /// the lease, and receives would run up without a visit.
+    /// The source queue, watched. A worker that cannot hide messages stops receiving while an event waits: the wait
+    /// would be no longer than the lease, and receives would run up without a visit.
     pub(crate) fn watch_source(self: &Arc<Self>, queue: Queue, gate: Arc<Gate>) -> Queue {
         let denials = self.clone();
         queue.watched(move |error| {

@@ -62,6 +62,8 @@ struct Pace {
     causes: BTreeSet<Cause>,
     backoff: Duration,
     reopened: Option<Instant>,
+    /// Until when an event waits that could not be hidden.
+    waits_until: Option<Instant>,
 }
 
 impl Pace {
@@ -79,6 +81,7 @@ impl Gate {
                 causes: BTreeSet::new(),
                 backoff: FIRST_BACKOFF,
                 reopened: None,
+                waits_until: None,
             }),
         }
     }
@@ -138,6 +141,20 @@ impl Gate {
         self.pace().causes.contains(&cause)
     }
 
+    /// An event has to wait so long. If it cannot be hidden, nothing is received meanwhile.
+    pub(crate) fn wait(&self, wait: Duration) {
+        let mut pace = self.pace();
+        if pace.causes.contains(&Cause::Hiding) {
+            pace.waits_until = pace.waits_until.max(Some(Instant::now() + wait));
+        }
+    }
+
+    /// Whether something that could not be hidden has to wait still.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let waits_until = self.pace().waits_until;
+        waits_until.is_some_and(|until| Instant::now() < until)
+    }
+
     /// How long what is given back now stays hidden, and how long until the next look.
     pub(crate) fn backoff(&self) -> Duration {
         self.pace().backoff
@@ -148,13 +165,14 @@ impl Gate {
         self.pace().slower();
     }
 
-    /// All seems well again.
-    pub(crate) fn reopen(&self) {
+    /// Receiving can go on, for this reason.
+    pub(crate) fn reopen(&self, why: &str) {
         let mut pace = self.pace();
         pace.reopened = Some(Instant::now());
         pace.causes.clear();
+        pace.waits_until = None;
         if !self.set(true) {
-            info!("all is well again: receiving goes on");
+            info!("{why}: receiving goes on");
         }
     }
 
@@ -218,7 +236,7 @@ mod tests {
             gate.close(Cause::InternalQueue, &"denied");
             backoffs.push(gate.backoff().as_secs());
             tokio::time::advance(gate.backoff()).await;
-            gate.reopen();
+            gate.reopen("all is well again");
         }
         assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 240, 240]);
         tokio::time::advance(2 * LONGEST_BACKOFF).await;

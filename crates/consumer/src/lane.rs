@@ -165,6 +165,9 @@ impl<P: Post> LaneRun<'_, P> {
             },
         };
         self.lease.apply(hide).await;
+        if let End::Wait(wait) = end {
+            self.shared.gate.wait(wait);
+        }
     }
 
     fn head(&self) -> &Held {

@@ -364,25 +364,32 @@ async fn watch_the_gate<P: Post>(shared: Arc<Shared<P>>) {
     loop {
         shared.gate.closed().await;
         sleep(shared.gate.backoff()).await;
-        match is_all_well(&shared).await {
-            true => shared.gate.reopen(),
-            false => shared.gate.still_closed(),
+        match may_open(&shared).await {
+            Some(why) => shared.gate.reopen(why),
+            None => shared.gate.still_closed(),
         }
     }
 }
 
-/// Tries whatever may have closed the gate. What is found amiss that did not close it is said too.
-async fn is_all_well<P: Post>(shared: &Shared<P>) -> bool {
+/// Tries whatever may have closed the gate, and says why it can open. What is found amiss that did not close it is said
+/// too.
+async fn may_open<P: Post>(shared: &Shared<P>) -> Option<&'static str> {
+    let gate = &shared.gate;
     if let Err(error) = shared.ledger.check().await {
-        shared.gate.close(Cause::Ledger, &error);
-        return false;
+        gate.close(Cause::Ledger, &error);
+        return None;
     }
     if let Err(error) = shared.dead_letters.counts().await {
-        shared.gate.close(Cause::InternalQueue, &error);
-        return false;
+        gate.close(Cause::InternalQueue, &error);
+        return None;
     }
     // Only an attempt to hide can tell whether it is allowed, and so it is made only then.
-    !shared.gate.is_closed_by(Cause::Hiding) || shared.source.check_may_hide().await.is_ok()
+    if !gate.is_closed_by(Cause::Hiding) || shared.source.check_may_hide().await.is_ok() {
+        return Some("all is well again");
+    }
+    // Attempts that are due are made, whatever the lanes that come with them: receives stay as few as visits.
+    let is_due = !gate.is_waited_for();
+    is_due.then_some("messages still cannot be hidden, but none waits any more")
 }
 
 /// Looks from time to time what became of the queues.

@@ -268,10 +268,18 @@ impl World {
         Running { health, stop, task }
     }
 
-    /// Waits until the receiver has seen so many requests.
+    /// Waits until the receiver has seen so many requests: a day of virtual time at most, so that a test fails that
+    /// would wait without end.
     pub async fn until_seen(&self, requests: usize) {
         let mut seen = self.receiver.seen.subscribe();
-        seen.wait_for(|all| all.len() >= requests).await.unwrap();
+        let enough = seen.wait_for(|all| all.len() >= requests);
+        let day = Duration::from_secs(24 * 3600);
+        let came = tokio::time::timeout(day, enough).await.is_ok();
+        assert!(
+            came,
+            "{} of {requests} requests",
+            self.receiver.seen().len()
+        );
     }
 
     /// Takes everything out of the internal queue.
