@@ -32,6 +32,8 @@ enum Reaction {
     BreaksAfter,
     Stalls,
     Kills,
+    /// It accepts, so long after.
+    AcceptsTooLate(Duration),
 }
 
 impl Callbacks {
@@ -76,6 +78,9 @@ impl Callbacks {
             Behaviour::Reset(times) if time <= times => Reaction::BreaksBefore,
             Behaviour::Kills => Reaction::Kills,
             Behaviour::LoseTheAnswer if time == 1 => Reaction::BreaksAfter,
+            Behaviour::AcceptTooLate(times) if time <= times => {
+                Reaction::AcceptsTooLate(self.dice.millis(10_001..=40_000))
+            }
             _ => Reaction::Answers(quick, 200),
         }
     }
@@ -196,6 +201,14 @@ impl Way {
                 self.wires.cut();
                 pending().await
             }
+            Reaction::AcceptsTooLate(after) => {
+                let (log, number) = (noted.log.clone(), noted.number);
+                tokio::spawn(async move {
+                    sleep(after).await;
+                    log.accepted(number);
+                });
+                pending().await
+            }
         }
     }
 
@@ -246,8 +259,7 @@ struct Noted {
 
 impl Noted {
     fn accepted(&self) {
-        let now = self.log.now();
-        self.log.seen().requests[self.number].accepted = Some(now);
+        self.log.accepted(self.number);
     }
 
     fn over(&self, answer: &Result<Answer, Failure>) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use consumer::{Health, Mode, Settings, Summary, Wiring};
 use delivery::{Authentication, Callback, RetrySchedule, ScheduleSettings};
-use queue::Clock;
 use queue::admin::Pair;
+use queue::{Clock, Queue};
 use store::{Backend, Ledger};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -28,10 +28,15 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 /// SQS keeps messages so long by default.
 const RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
 
+/// Between two looks whether a worker is ready.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What all workers of a history have in common.
 pub(crate) struct Fleet {
     pub(crate) plan: Arc<Plan>,
     pub(crate) pair: Pair,
+    /// The source queue, over a line without faults.
+    pub(crate) source: Queue,
     pub(crate) network: Network,
     pub(crate) ledger: Arc<dyn Backend>,
     pub(crate) callbacks: Callbacks,
@@ -96,7 +101,30 @@ impl Fleet {
         }
     }
 
+    /// One more worker, which nothing happens to, works until the queue is empty.
+    pub(crate) async fn drain(self: Arc<Self>) {
+        let worker = Worker {
+            slot: self.plan.workers.len(),
+            life: 0,
+        };
+        let life = Life {
+            end: End::Never,
+            pause: None,
+            gap: Duration::ZERO,
+        };
+        let running = self.start_to(Mode::Drain, worker, &life).await;
+        let summary = running.task.await.expect("a worker does not panic");
+        running.stop.cancel();
+        self.ended(worker, &running.health, summary);
+        let left = self.source.counts().await.expect("counts").total();
+        self.log.turn(worker, Turn::Drained(left));
+    }
+
     async fn start(&self, worker: Worker, life: &Life) -> Running {
+        self.start_to(Mode::Serve, worker, life).await
+    }
+
+    async fn start_to(&self, mode: Mode, worker: Worker, life: &Life) -> Running {
         let cut_at = match life.end {
             End::Killed(Moment::Crossing(crossing)) => Some(crossing),
             _ => None,
@@ -136,18 +164,51 @@ impl Fleet {
         if let Some((from, lasting)) = life.pause {
             self.pause(worker, wires.clone(), from, lasting);
         }
+        let task = tokio::spawn(program.run(mode, stop.clone()));
+        self.watch(worker, health.clone(), wires.clone(), stop.clone());
         Running {
             worker,
             wires,
             health,
-            task: tokio::spawn(program.run(Mode::Serve, stop.clone())),
+            task,
             stop,
         }
+    }
+
+    /// Notes when it becomes ready and when it no longer is, while it works.
+    fn watch(&self, worker: Worker, health: Health, wires: Wires, stop: CancellationToken) {
+        let log = self.log.clone();
+        let look = async move {
+            let mut was_ready = true;
+            loop {
+                let is_ready = health.is_ready();
+                if is_ready != was_ready {
+                    log.turn(worker, Turn::Ready(is_ready));
+                }
+                was_ready = is_ready;
+                sleep(LOOK).await;
+            }
+        };
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = wires.until_cut() => {}
+                () = stop.cancelled() => {}
+                () = look => {}
+            }
+        });
+    }
+
+    fn ended(&self, worker: Worker, health: &Health, summary: Summary) {
+        let now = self.log.now();
+        self.log.seen().summaries.push((now, worker, summary));
+        self.log.turn(worker, Turn::Stopped(in_hand(health)));
     }
 
     fn settings(&self) -> Settings {
         let schedule = ScheduleSettings {
             timeout: TIMEOUT,
+            delays: self.plan.delays.clone(),
             ..RetrySchedule::avionte()
         };
         Settings {
@@ -190,8 +251,7 @@ impl Fleet {
         tokio::select! {
             biased;
             ended = running.task => {
-                ended.expect("a worker does not panic");
-                self.log.turn(running.worker, Turn::Stopped(in_hand(&running.health)));
+                self.ended(running.worker, &running.health, ended.expect("a worker does not panic"));
             }
             () = running.wires.until_cut() => self.log.turn(running.worker, Turn::Killed),
         }

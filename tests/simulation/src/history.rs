@@ -1,6 +1,6 @@
 //! One history, from its seed to what is left at its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use delivery::{DEAD_LETTER, DeadLetter};
 use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use producer::SendOptions;
-use queue::admin::{Kind, create_pair};
+use queue::admin::create_pair;
 use queue::{Clock, Counts, Outgoing, Queue, ReceiveOptions, Sqs};
 use store::{Ledger, Watched};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,7 +21,7 @@ use crate::callback::Callbacks;
 use crate::dice::Dice;
 use crate::engineer::{Command, Desk};
 use crate::fleet::Fleet;
-use crate::log::{Caller, Event, Log};
+use crate::log::{Caller, Event, Log, Worker};
 use crate::network::{Network, event_of};
 use crate::plan::{Behaviour, Plan};
 use crate::told::Told;
@@ -30,11 +30,8 @@ use crate::wires::Wires;
 /// 2025-01-01, where the time of a seeded SQS starts.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
-/// Faults end after so long; what is left must then come to its end by itself.
-pub(crate) const TROUBLE: Duration = Duration::from_secs(400);
-
-/// No history lasts longer, unless a lane stands still.
-const DEADLINE: Duration = Duration::from_secs(4 * 3600);
+/// A worker that drains sees within this time that the queue is empty, and one that was not ready that all is well.
+const ALL_WELL_WITHIN: Duration = Duration::from_secs(600);
 
 /// No event dies more often than twice and is accepted then.
 const LAST_REPLAYS: u32 = 3;
@@ -55,6 +52,10 @@ pub(crate) struct Left {
     pub(crate) watched: Watched,
     /// What lies in the files of drops.
     pub(crate) dropped: Vec<Event>,
+    /// A worker that was to drain the queue came to its end.
+    pub(crate) drained: bool,
+    /// Workers that were not ready long after all was well.
+    pub(crate) unready: BTreeSet<Worker>,
     /// What went wrong with the producer.
     pub(crate) unsent: Vec<String>,
 }
@@ -82,7 +83,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     let log = Log::new();
     let local = LocalSqs::seeded(Limits::default(), seed);
     let sqs = Sqs::in_process(local.http_client());
-    let pair = create_pair(&sqs, "events", Kind::Fifo)
+    let pair = create_pair(&sqs, "events", plan.kind)
         .await
         .expect("queues");
     let source = Queue::open(&sqs, &pair.source_url).await.expect("a queue");
@@ -100,12 +101,17 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         log: log.clone(),
         counts: Told::new(plan.counts, dice.fork()),
     };
+    let quiet = Network {
+        faults: Arc::default(),
+        ..network.clone()
+    };
     let ledger = store::in_memory().expect("a ledger");
     let clock = Clock::virtual_from(START);
     let ending = CancellationToken::new();
     let fleet = Arc::new(Fleet {
         plan: plan.clone(),
         pair: pair.clone(),
+        source: source.clone(),
         network: network.clone(),
         ledger: ledger.clone(),
         callbacks: Callbacks::new(plan.clone(), dice.fork(), log.clone()),
@@ -137,16 +143,21 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         sending.spawn(upstream);
     }
     sending.close();
-    let faulty = Sqs::in_process(network.client());
+    let faulty = match plan.is_fifo() {
+        true => Sqs::in_process(network.client()),
+        // A standard queue keeps what is sent again: a producer's faults are not a worker's.
+        false => Sqs::in_process(quiet.client()),
+    };
     let unsent = produce(&plan, &faulty, source.url(), clock, &dice).await;
     sending.wait().await;
+    let draining = plan.drained.then(|| tokio::spawn(fleet.clone().drain()));
     // Engineers are at work from the beginning; the last one begins when all is well again.
     let mut at_the_end = match plan.engineers.is_empty() {
         true => 0,
         false => LAST_REPLAYS,
     };
-    while log.now() < DEADLINE {
-        if log.now() >= TROUBLE {
+    while log.now() < plan.deadline() {
+        if log.now() >= plan.trouble() {
             trouble.store(false, Relaxed);
         }
         let counts = source.counts().await.expect("counts");
@@ -162,6 +173,15 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         }
     }
     trouble.store(false, Relaxed);
+    let drained = match draining {
+        Some(draining) => timeout(ALL_WELL_WITHIN, draining).await.is_ok(),
+        None => true,
+    };
+    let all_well_by = log.now() + ALL_WELL_WITHIN;
+    while log.now() < all_well_by && !log.seen().unready().is_empty() {
+        sleep(LOOK).await;
+    }
+    let unready = log.seen().unready();
     ending.cancel();
     fleet.tasks.close();
     fleet.tasks.wait().await;
@@ -180,6 +200,8 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         counts: source.counts().await.expect("counts"),
         dead: take_all(&dead_letters).await,
         dropped: desk.dropped(),
+        drained,
+        unready,
         unsent,
     }
 }
@@ -248,8 +270,8 @@ async fn upstream(plan: Arc<Plan>, group: usize, queue: Queue, dice: Dice, log: 
         let body = format!("{{\"msg_id\":\"{event}\",\"mkt_id\":{mkt_id}}}");
         let outgoing = Outgoing {
             body: body.clone(),
-            group: Some(plan.groups[group].name.clone()),
-            deduplication_id: Some(event.to_string()),
+            group: plan.is_fifo().then(|| plan.groups[group].name.clone()),
+            deduplication_id: plan.is_fifo().then(|| event.to_string()),
             attributes: BTreeMap::new(),
         };
         let mut answers = queue.send_batch(&[outgoing]).await.expect("a send");

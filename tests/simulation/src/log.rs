@@ -1,10 +1,11 @@
 //! What was seen of a history, from outside: by SQS, the ledger and the callbacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use consumer::Summary;
 use delivery::Record;
 use tokio::time::Instant;
 
@@ -184,6 +185,10 @@ pub(crate) enum Turn {
     ToldToStop,
     /// With so many messages still in hand.
     Stopped(u64),
+    /// Having drained the source queue, which held so much then.
+    Drained(u64),
+    /// Its `/readyz` says so now.
+    Ready(bool),
 }
 
 /// One line of the trace.
@@ -219,11 +224,30 @@ pub(crate) struct Seen {
     /// What engineers sent back, as new or as known.
     pub(crate) replayed: Vec<Replayed>,
     pub(crate) runs: Vec<CommandRun>,
+    /// What workers said at their end, and when.
+    pub(crate) summaries: Vec<(Duration, Worker, Summary)>,
+    /// How often workers called SQS, by action.
+    pub(crate) calls: BTreeMap<String, u64>,
 }
 
 impl Seen {
     pub(crate) fn event_of(&self, message_id: &str) -> Option<Event> {
         self.messages.get(message_id).copied()
+    }
+
+    /// Who works and is not ready.
+    pub(crate) fn unready(&self) -> BTreeSet<Worker> {
+        let mut unready = BTreeSet::new();
+        for (_, worker, turn) in &self.turns {
+            match turn {
+                Turn::Ready(false) => unready.insert(*worker),
+                Turn::Ready(true) | Turn::Killed | Turn::ToldToStop | Turn::Stopped(_) => {
+                    unready.remove(worker)
+                }
+                Turn::Started | Turn::Paused | Turn::Resumed | Turn::Drained(_) => false,
+            };
+        }
+        unready
     }
 
     /// Whether a worker had been told to stop by then.
@@ -291,6 +315,12 @@ impl Log {
         let now = self.now();
         self.seen().turns.push((now, worker, turn));
         self.note(Line::Worker(worker, turn));
+    }
+
+    /// The callback accepted a request.
+    pub(crate) fn accepted(&self, request: usize) {
+        let now = self.now();
+        self.seen().requests[request].accepted = Some(now);
     }
 
     /// Says whether the message is new.

@@ -54,6 +54,8 @@ enum Fate {
     Unavailable,
     Partial,
     Silent,
+    Late,
+    Denied,
 }
 
 impl Fate {
@@ -67,6 +69,8 @@ impl Fate {
             Self::Unavailable => "unavailable",
             Self::Partial => "fails in part",
             Self::Silent => "silence",
+            Self::Late => "late answer",
+            Self::Denied => "denied",
         }
     }
 }
@@ -140,11 +144,18 @@ impl HttpConnector for Connection {
 }
 
 impl Connection {
-    async fn pass(&self, request: HttpRequest) -> Answer {
+    async fn pass(&self, mut request: HttpRequest) -> Answer {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let action = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let body = request.body().bytes().unwrap_or_default().to_vec();
-        let to_internal_queue = contains(&body, b"events-internal.fifo");
+        let mut body = request.body().bytes().unwrap_or_default().to_vec();
+        let to_internal_queue = contains(&body, b"events-internal");
+        if action == "ReceiveMessage" && self.dice.percent(self.faults.fewer) {
+            body = self.of_fewer(&body);
+            *request.body_mut() = SdkBody::from(body.clone());
+        }
+        if let Caller::Worker(_) = self.caller {
+            *self.log.seen().calls.entry(action.clone()).or_default() += 1;
+        }
         let fate = self.fate(&action, to_internal_queue);
         if fate != Fate::Done {
             let to = if to_internal_queue {
@@ -168,6 +179,12 @@ impl Connection {
             Fate::Delayed => self.late(request, action, body).await,
             Fate::Throttled => Ok(answer(400, THROTTLED.to_owned())),
             Fate::Unavailable => Ok(answer(503, "{}".to_owned())),
+            Fate::Denied => Ok(answer(403, DENIED.to_owned())),
+            Fate::Late => {
+                let answer = self.reach(request, &action, &body).await;
+                sleep(self.a_while()).await;
+                answer
+            }
             Fate::Partial => self.in_part(request, &action, &body).await,
             Fate::Silent => pending().await,
         }
@@ -179,15 +196,18 @@ impl Connection {
         }
         let faults = &self.faults;
         let now = self.log.now();
-        let is_down = faults.outage.as_ref().is_some_and(|outage| {
-            // The producer has a queue of its own to send to, in another profile's trouble.
-            let concerns = outage.action == action
+        // The producer has a queue of its own to send to, in another profile's trouble.
+        let outage = faults.outage.as_ref().filter(|outage| {
+            outage.action.is_none_or(|of| of == action)
                 && self.caller != Caller::Producer
-                && (to_internal_queue || !outage.internal_queue_only);
-            concerns && outage.from <= now && now < outage.until
+                && (to_internal_queue || !outage.internal_queue_only)
+                && outage.from <= now
+                && now < outage.until
         });
-        if is_down {
-            return Fate::Unavailable;
+        match outage {
+            Some(outage) if outage.denied => return Fate::Denied,
+            Some(_) => return Fate::Unavailable,
+            None => {}
         }
         let mut throw = self.dice.within(0..=99);
         for (rate, fate) in [
@@ -198,6 +218,7 @@ impl Connection {
             (faults.unavailable, Fate::Unavailable),
             (faults.partial, Fate::Partial),
             (faults.silent, Fate::Silent),
+            (faults.late, Fate::Late),
         ] {
             if throw < rate {
                 return match fate {
@@ -210,8 +231,14 @@ impl Connection {
         Fate::Done
     }
 
-    /// The call has its effect.
+    /// The call has its effect, whether or not anybody still waits for the answer.
     async fn reach(&self, request: HttpRequest, action: &str, body: &[u8]) -> Answer {
+        let (connection, action, body) = (self.clone(), action.to_owned(), body.to_vec());
+        let effect = tokio::spawn(async move { connection.carry(request, &action, &body).await });
+        effect.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    async fn carry(&self, request: HttpRequest, action: &str, body: &[u8]) -> Answer {
         let mut response = self.to.call(request).await?;
         let answered = response.body().bytes().unwrap_or_default();
         match (action, self.caller) {
@@ -232,14 +259,25 @@ impl Connection {
     /// Whether or not anybody still waits for the answer, the call has its effect after a while.
     async fn late(&self, request: HttpRequest, action: String, body: Vec<u8>) -> Answer {
         let connection = self.clone();
-        let delay = self
-            .dice
-            .millis(100..=self.dice.one_of(&[1_000, 9_000, 25_000]));
+        let delay = self.a_while();
         let effect = tokio::spawn(async move {
             sleep(delay).await;
             connection.reach(request, &action, &body).await
         });
         effect.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    fn a_while(&self) -> Duration {
+        self.dice
+            .millis(100..=self.dice.one_of(&[1_000, 9_000, 25_000]))
+    }
+
+    /// SQS may give fewer messages than there are and than were asked for.
+    fn of_fewer(&self, body: &[u8]) -> Vec<u8> {
+        let mut call: Value = serde_json::from_slice(body).unwrap_or_default();
+        let most = call["MaxNumberOfMessages"].as_u64().unwrap_or(1);
+        call["MaxNumberOfMessages"] = self.dice.within(1..=most).into();
+        call.to_string().into_bytes()
     }
 
     /// Some entries of a batch have their effect, the others fail.
@@ -356,6 +394,8 @@ pub(crate) fn event_of(body: &str) -> Option<Event> {
 }
 
 const THROTTLED: &str = r#"{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}"#;
+
+const DENIED: &str = r#"{"__type":"com.amazonaws.sqs#AccessDenied","message":"not allowed"}"#;
 
 fn answer(status: u16, body: String) -> HttpResponse {
     let status = StatusCode::try_from(status).expect("a status");

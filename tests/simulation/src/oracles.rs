@@ -1,6 +1,7 @@
 //! What must hold after a history. Each oracle says what it found, an entry each; nothing found is good.
 
 mod attempts;
+mod claims;
 mod connections;
 mod fates;
 mod order;
@@ -26,7 +27,7 @@ const WRITTEN_BY: Duration = Duration::from_secs(30);
 pub(crate) type Oracle = fn(&View<'_>) -> Found;
 
 /// Every oracle with the promise it holds a history to.
-pub(crate) const ORACLES: [(&str, Oracle); 20] = [
+pub(crate) const ORACLES: [(&str, Oracle); 23] = [
     (
         "every event ends delivered or in the internal queue, one live copy, none lost",
         fates::conserved,
@@ -66,15 +67,15 @@ pub(crate) const ORACLES: [(&str, Oracle); 20] = [
         order::one_at_a_time,
     ),
     (
-        "at most four attempts are recorded, and none is made again that could be recorded",
-        attempts::four,
+        "no more attempts are recorded than the schedule has, and none is made again that could be recorded",
+        attempts::as_many_as_planned,
     ),
     (
         "no retry comes before its wait is over",
         attempts::never_early,
     ),
     (
-        "without trouble the waits are 0, 60, 0 s",
+        "without trouble the waits are the schedule's",
         attempts::schedule,
     ),
     (
@@ -100,6 +101,15 @@ pub(crate) const ORACLES: [(&str, Oracle); 20] = [
     (
         "no lane stands still, and nothing stays in hand",
         standing::all_done,
+    ),
+    ("a summary tells what was done", claims::summaries),
+    (
+        "a worker is ready when all is well, and not while what it met is down",
+        claims::readiness,
+    ),
+    (
+        "a worker that drains ends when nothing is left, and then",
+        claims::drained,
     ),
 ];
 
@@ -193,6 +203,17 @@ impl View<'_> {
             .iter()
             .filter_map(|request| request.accepted)
             .min()
+    }
+
+    /// When a worker first knew that it was accepted, or set it aside; if none did, since it died, when a callback first
+    /// accepted it.
+    fn ended(&self, event: Event) -> Option<Duration> {
+        let requests = self.requests(event);
+        let taken = requests
+            .iter()
+            .filter_map(|request| request.seen_accepted());
+        let known = taken.chain(self.set_aside(event)).min();
+        known.or_else(|| self.accepted(event))
     }
 
     /// When it was first recorded as exhausted.

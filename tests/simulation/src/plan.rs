@@ -1,11 +1,17 @@
 //! What a seed means: events, callbacks, faults and the lives of workers. Nothing happens here.
 
+mod faults;
 mod replays;
 
 use std::time::Duration;
 
+use delivery::RetrySchedule;
+use queue::admin::Kind;
+
 use crate::dice::Dice;
 use crate::engineer::Engineer;
+pub(crate) use faults::{Counts, LedgerFaults, SqsFaults};
+use faults::{counts, ledger_faults, sqs_faults};
 
 /// Which faults a history has. Some promises are exact only where some faults are absent, so most histories
 /// have few kinds.
@@ -23,7 +29,11 @@ pub enum Profile {
     Crashes,
     /// Workers stand still until their leases are over.
     Pauses,
-    /// All of these.
+    /// A permission is missing for hours.
+    Refusals,
+    /// The queues are standard ones, and calls to SQS fail.
+    Standard,
+    /// All of those before the last two.
     Everything,
     /// Calls to SQS may fail, and engineers replay and drop what is dead; some are killed. A history of its own for
     /// each seed.
@@ -32,7 +42,7 @@ pub enum Profile {
 
 impl Profile {
     /// The profiles of histories without engineers, in the order in which they take them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Calm,
         Self::Sqs,
         Self::LedgerDown,
@@ -40,17 +50,19 @@ impl Profile {
         Self::Crashes,
         Self::Pauses,
         Self::Everything,
+        Self::Refusals,
+        Self::Standard,
     ];
 
     fn of(seed: u64) -> Self {
-        // Everything at once is two in eight.
+        // Everything at once is two in ten.
         *Self::ALL
-            .get(seed as usize % 8)
+            .get(seed as usize % 10)
             .unwrap_or(&Self::Everything)
     }
 
     fn has(self, fault: Self) -> bool {
-        self == fault || self == Self::Everything
+        self == fault || self == Self::Everything || (self, fault) == (Self::Standard, Self::Sqs)
     }
 
     /// Whether a worker may end, or lose its leases, without having settled what it did.
@@ -68,11 +80,17 @@ impl Profile {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) profile: Profile,
+    /// Of both queues.
+    pub(crate) kind: Kind,
+    /// The waits between attempts.
+    pub(crate) delays: Vec<Duration>,
     pub(crate) groups: Vec<Group>,
     /// The producer runs so many times, one after the other.
     pub(crate) sessions: u64,
     /// One entry a worker: its lives, one after the other; the last one lasts.
     pub(crate) workers: Vec<Vec<Life>>,
+    /// When all is sent, one more worker begins, which ends when the queue is empty.
+    pub(crate) drained: bool,
     /// At the end another one sends back whatever is still dead.
     pub(crate) engineers: Vec<Engineer>,
     pub(crate) sqs: SqsFaults,
@@ -108,6 +126,8 @@ pub(crate) enum Behaviour {
     Reset(u32),
     /// It accepts, but at first the answer gets lost.
     LoseTheAnswer,
+    /// So many times it accepts when nobody waits for its answer any more.
+    AcceptTooLate(u32),
     /// The body is no event: it must never get here.
     Invalid,
     /// Whoever POSTs it dies of it.
@@ -140,75 +160,24 @@ pub(crate) enum End {
     Stopped(Duration, Duration),
 }
 
-/// Faults of calls to SQS, in percent of all calls while there is trouble.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct SqsFaults {
-    pub(crate) request_lost: u64,
-    pub(crate) answer_lost: u64,
-    pub(crate) delayed: u64,
-    pub(crate) throttled: u64,
-    pub(crate) unavailable: u64,
-    pub(crate) partial: u64,
-    pub(crate) silent: u64,
-    /// One action is down for a while.
-    pub(crate) outage: Option<Outage>,
-    /// Ordinary calls take this long at most, in milliseconds.
-    pub(crate) latency_ms: u64,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Outage {
-    pub(crate) action: &'static str,
-    pub(crate) internal_queue_only: bool,
-    pub(crate) from: Duration,
-    pub(crate) until: Duration,
-}
-
-/// Faults of calls to the ledger.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LedgerFaults {
-    pub(crate) failing: u64,
-    pub(crate) answer_lost: u64,
-    pub(crate) slow: u64,
-    pub(crate) too_late: u64,
-    pub(crate) outage: Option<(Duration, Duration)>,
-}
-
-/// What the receive counts that workers are told of have in them besides workers' receives.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    /// In percent of all receives of a message: somebody else received it before, and did nothing with it.
-    pub(crate) others: u64,
-    /// Each time so often.
-    pub(crate) times: u64,
-}
-
-impl SqsFaults {
-    pub(crate) fn are_none(&self) -> bool {
-        let none = Self {
-            latency_ms: self.latency_ms,
-            ..Self::default()
-        };
-        *self == none
-    }
-}
-
-const ACTIONS: [&str; 4] = [
-    "ReceiveMessage",
-    "DeleteMessageBatch",
-    "ChangeMessageVisibilityBatch",
-    "SendMessageBatch",
-];
-
 impl Plan {
     pub(crate) fn new(seed: u64) -> Self {
         let dice = Dice::new(seed);
         let profile = Profile::of(seed);
+        let delays = delays(&dice.fork());
+        // A worker that drains polls every second: it is not asked to wait for hours.
+        let is_short = waits(&delays) < LONG && profile != Profile::Refusals;
         Self {
             profile,
-            groups: groups(&dice.fork()),
+            kind: match profile {
+                Profile::Standard => Kind::Standard,
+                _ => Kind::Fifo,
+            },
+            groups: groups(&delays, &dice.fork()),
+            delays,
             sessions: dice.within(1..=3),
             workers: workers(profile, &dice.fork()),
+            drained: dice.percent(25) && is_short,
             engineers: Vec::new(),
             sqs: sqs_faults(profile, &dice.fork()),
             ledger: ledger_faults(profile, &dice.fork()),
@@ -254,9 +223,12 @@ impl Plan {
     fn without_chance(groups: Vec<Group>, lives: Vec<Life>) -> Self {
         Self {
             profile: Profile::Crashes,
+            kind: Kind::Fifo,
+            delays: RetrySchedule::avionte().delays,
             groups,
             sessions: 1,
             workers: vec![lives],
+            drained: false,
             engineers: Vec::new(),
             sqs: SqsFaults::default(),
             ledger: LedgerFaults::default(),
@@ -269,6 +241,36 @@ impl Plan {
 
     pub(crate) fn events(&self) -> usize {
         self.groups.iter().map(|group| group.events.len()).sum()
+    }
+
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.kind == Kind::Fifo
+    }
+
+    /// How many attempts an event has.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.delays.len() as u32 + 1
+    }
+
+    /// The wait before the n-th attempt.
+    pub(crate) fn wait_before(&self, attempt: u32) -> Duration {
+        let before = (attempt as usize).checked_sub(2);
+        let wait = before.and_then(|before| self.delays.get(before));
+        wait.copied().unwrap_or_default()
+    }
+
+    /// When faults end; what is left must then come to its end by itself.
+    pub(crate) fn trouble(&self) -> Duration {
+        let outage = self.sqs.outage.as_ref().map(|outage| outage.until);
+        TROUBLE.max(outage.unwrap_or_default())
+    }
+
+    /// No history lasts longer, unless a lane stands still.
+    pub(crate) fn deadline(&self) -> Duration {
+        let longest = self.groups.iter().map(|group| group.events.len()).max();
+        self.trouble()
+            + Duration::from_secs(4 * 3600)
+            + waits(&self.delays) * longest.unwrap_or(0) as u32
     }
 }
 
@@ -288,20 +290,43 @@ fn life(end: End) -> Life {
     }
 }
 
-/// In one history of three others receive what they do nothing with.
-fn counts(dice: &Dice) -> Counts {
-    match dice.percent(33) {
-        true => Counts {
-            others: dice.one_of(&[2, 10, 50]),
-            times: dice.within(1..=300),
-        },
-        false => Counts::default(),
+const TROUBLE: Duration = Duration::from_secs(400);
+
+/// Mostly Avionté's schedule. Else Avaza's, two minutes of it in a second; some other; or one with a wait that is longer
+/// than SQS hides a message.
+fn delays(dice: &Dice) -> Vec<Duration> {
+    match dice.within(0..=99) {
+        0..=79 => RetrySchedule::avionte().delays,
+        80..=88 => {
+            let avaza = RetrySchedule::avaza().delays;
+            avaza.iter().map(|delay| *delay / 120).collect()
+        }
+        89..=97 => {
+            let delay = |_| Duration::from_secs(dice.one_of(&[0, 0, 1, 20, 100, 400]));
+            (0..dice.within(0..=5)).map(delay).collect()
+        }
+        _ => [0, 45_000, 0].map(Duration::from_secs).to_vec(),
     }
 }
 
-fn groups(dice: &Dice) -> Vec<Group> {
-    let groups = dice.one_of(&[2, 4, 8, 12, 24]);
-    let most = 60 / groups;
+/// Histories whose events may wait for so long have few of them.
+const LONG: Duration = Duration::from_secs(1_000);
+
+/// All waits of one event.
+fn waits(delays: &[Duration]) -> Duration {
+    delays.iter().sum()
+}
+
+/// So many events are sent, or a few if they may wait for long.
+fn groups(delays: &[Duration], dice: &Dice) -> Vec<Group> {
+    let (groups, most) = match waits(delays) {
+        waits if waits < LONG => {
+            let groups = dice.one_of(&[2, 4, 8, 12, 24]);
+            (groups, 60 / groups)
+        }
+        waits if waits < 10 * LONG => (dice.one_of(&[2, 4, 8]), 6),
+        _ => (2, 2),
+    };
     let group = |number| {
         let upstream = dice.percent(20);
         let events = (0..dice.within(1..=most)).map(|_| behaviour(upstream, dice));
@@ -325,7 +350,8 @@ fn behaviour(upstream: bool, dice: &Dice) -> Behaviour {
         75..=84 => Behaviour::Recover(dice.within(1..=4) as u32),
         85..=88 => Behaviour::Whim,
         89..=92 => Behaviour::Stall(dice.within(1..=5) as u32),
-        93..=96 => Behaviour::Reset(dice.within(1..=5) as u32),
+        93..=95 => Behaviour::Reset(dice.within(1..=5) as u32),
+        96..=97 => Behaviour::AcceptTooLate(dice.within(1..=5) as u32),
         _ => Behaviour::LoseTheAnswer,
     }
 }
@@ -362,57 +388,5 @@ fn moment(dice: &Dice) -> Moment {
     match dice.percent(25) {
         true => Moment::After(dice.millis(0..=90_000)),
         false => Moment::Crossing(dice.within(1..=dice.one_of(&[20, 100, 400])) as u32),
-    }
-}
-
-fn sqs_faults(profile: Profile, dice: &Dice) -> SqsFaults {
-    let mut faults = SqsFaults {
-        latency_ms: dice.one_of(&[0, 0, 5, 30]),
-        ..SqsFaults::default()
-    };
-    let outage = |action, internal_queue_only| {
-        let from = dice.seconds(0..=120);
-        let until = from + dice.seconds(1..=200);
-        Some(Outage {
-            action,
-            internal_queue_only,
-            from,
-            until,
-        })
-    };
-    if profile.has(Profile::Sqs) {
-        let most = dice.one_of(&[1, 4, 10]);
-        let rate = || dice.within(0..=most);
-        faults.request_lost = rate();
-        faults.answer_lost = rate();
-        faults.delayed = rate();
-        faults.throttled = rate();
-        faults.unavailable = rate();
-        faults.partial = rate();
-        faults.silent = rate() / 4;
-        if dice.percent(60) {
-            faults.outage = outage(dice.one_of(&ACTIONS), false);
-        }
-    }
-    if profile.has(Profile::InternalQueueDown) {
-        faults.outage = outage("SendMessageBatch", true);
-    }
-    faults
-}
-
-fn ledger_faults(profile: Profile, dice: &Dice) -> LedgerFaults {
-    if !profile.has(Profile::LedgerDown) {
-        return LedgerFaults::default();
-    }
-    let from = dice.seconds(0..=70);
-    let most = dice.one_of(&[0, 3, 15]);
-    LedgerFaults {
-        failing: dice.within(0..=most),
-        answer_lost: dice.within(0..=most),
-        slow: dice.within(0..=most),
-        too_late: dice.within(0..=most),
-        outage: dice
-            .percent(80)
-            .then(|| (from, from + dice.seconds(1..=300))),
     }
 }

@@ -120,8 +120,9 @@ fn faults(dice: &Dice) -> SqsFaults {
         unavailable: rate(5),
         partial: rate(10),
         silent: rate(2),
-        outage: None,
+        late: rate(3),
         latency_ms: dice.one_of(&[0, 3, 40]),
+        ..SqsFaults::default()
     }
 }
 

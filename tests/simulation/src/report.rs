@@ -124,6 +124,10 @@ fn counts(view: &View<'_>) -> BTreeMap<&'static str, u64> {
             turns(|turn| matches!(turn, Turn::Stopped(_))),
         ),
         ("calls with a fault", faults.count()),
+        (
+            "calls of workers to SQS",
+            view.seen.calls.values().sum::<u64>() as usize,
+        ),
     ]
     .map(|(name, count)| (name, count as u64))
     .into()

@@ -2,23 +2,25 @@
 
 use std::time::Duration;
 
-use delivery::RecordState;
-
 use super::{At, Found, View};
-use crate::history::START;
 use crate::log::Request;
 use crate::plan::Profile;
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// A wait is written down in whole milliseconds.
+const ROUNDING: Duration = Duration::from_millis(2);
 
 /// What calls, polls and places in a busy worker may add to a wait.
 const SLACK: Duration = Duration::from_secs(25);
 
-pub(super) fn four(view: &View<'_>) -> Found {
-    let mut found = Vec::new();
+/// An event that was accepted is POSTed again only if its worker died, or stood still, this soon after: a delete is on
+/// its way within 200 ms, and noted when it has taken a second.
+const NOTED_WITHIN: Duration = Duration::from_secs(3);
+
+pub(super) fn as_many_as_planned(view: &View<'_>) -> Found {
+    let (mut found, most) = (Vec::new(), view.plan().attempts());
     for written in &view.seen.written {
         let event = view.seen.event_of(&written.message_id);
-        if written.record.attempts.len() > 4 {
+        if written.record.attempts.len() > most as usize {
             found.push(format!(
                 "{event:?}: {} attempts recorded",
                 written.record.attempts.len()
@@ -29,7 +31,7 @@ pub(super) fn four(view: &View<'_>) -> Found {
         let requests = view.requests(event);
         for (position, request) in requests.iter().enumerate() {
             let n = request.attempt;
-            if !(1..=4).contains(&n) {
+            if !(1..=most).contains(&n) {
                 found.push(format!("{event}: attempt {n}"));
             }
             let before = &requests[..position];
@@ -69,28 +71,36 @@ fn has_dropped(view: &View<'_>) -> bool {
         .any(|request| request.dropped.is_some())
 }
 
+/// From what the receiver saw and the schedule: whatever the ledger says of it.
 pub(super) fn never_early(view: &View<'_>) -> Found {
     let mut found = Vec::new();
-    for written in &view.seen.written {
-        let RecordState::Waiting { not_before } = written.record.state else {
-            continue;
-        };
-        let not_before = Duration::from_millis(not_before.as_millis() - START.as_millis());
-        let Some(event) = view.seen.event_of(&written.message_id) else {
-            continue;
-        };
-        let early = |request: &&&Request| {
-            request.at > written.at
-                && request.at + Duration::from_millis(1) < not_before
-                && !request.is_stale
-                && !view.could_not_know(request, written)
-        };
-        if let Some(request) = view.requests(event).iter().find(early) {
-            found.push(format!(
-                "{event}: POSTed at {}, not before {}",
-                At(request.at),
-                At(not_before)
-            ));
+    for event in view.events() {
+        let requests = view.requests(event);
+        for (position, request) in requests.iter().enumerate() {
+            let wait = view.plan().wait_before(request.attempt);
+            if wait.is_zero() || request.is_stale {
+                continue;
+            }
+            let before = requests[..position].iter();
+            let before = before.filter(|earlier| earlier.attempt + 1 == request.attempt);
+            if before.clone().next().is_none() {
+                found.push(format!(
+                    "{event}: attempt {} without the one before",
+                    request.attempt
+                ));
+            }
+            // Nobody knows of the others.
+            let known =
+                before.filter(|earlier| !earlier.is_stale && !is_excused(view, earlier, request));
+            let over = known.filter_map(|earlier| earlier.over()).max();
+            if let Some(over) = over.filter(|over| request.at + ROUNDING < *over + wait) {
+                found.push(format!(
+                    "{event}: attempt {} at {}, the one before was over at {}",
+                    request.attempt,
+                    At(request.at),
+                    At(over)
+                ));
+            }
         }
     }
     found
@@ -106,13 +116,15 @@ pub(super) fn schedule(view: &View<'_>) -> Found {
         for pair in requests.windows(2) {
             let Some(over) = pair[0].over() else { continue };
             let waited = pair[1].at.saturating_sub(over);
-            let (least, most) = match pair[1].attempt {
-                3 => (MINUTE, MINUTE + SLACK),
+            let wait = view.plan().wait_before(pair[1].attempt);
+            let (least, most) = match wait {
+                Duration::ZERO if pair[0].worker == pair[1].worker => {
+                    (wait, Duration::from_secs(1))
+                }
                 // A worker that stops leaves the second attempt to its successor.
-                _ if pair[0].worker != pair[1].worker => (Duration::ZERO, SLACK),
-                _ => (Duration::ZERO, Duration::from_secs(1)),
+                _ => (wait, wait + SLACK),
             };
-            if waited + Duration::from_millis(1) < least || waited > most {
+            if waited + ROUNDING < least || waited > most {
                 found.push(format!(
                     "{event}: attempt {} came after {}",
                     pair[1].attempt,
@@ -141,9 +153,8 @@ pub(super) fn duplicates(view: &View<'_>) -> Found {
         };
         for again in requests.iter().filter(|request| request.at > accepted) {
             let nobody_can_be_told = view.met_a_ledger_fault(first.worker, accepted, again.at);
-            let is_excused =
-                again.is_stale || nobody_can_be_told || view.was_struck(first, again.at);
-            if !is_excused {
+            let until = again.at.min(accepted + NOTED_WITHIN);
+            if !(again.is_stale || nobody_can_be_told || view.was_struck(first, until)) {
                 found.push(format!(
                     "{event}: {:?} saw it accepted at {}, {:?} POSTed it at {}",
                     first.worker,

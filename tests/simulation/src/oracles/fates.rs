@@ -21,7 +21,8 @@ pub(super) fn conserved(view: &View<'_>) -> Found {
             .filter(|dead| dead.event == Some(event))
             .count();
         match (view.accepted(event), copies) {
-            (_, 2..) if copies > 1 + forgotten(view, event) => {
+            // A standard queue knows no deduplication ids.
+            (_, 2..) if view.plan().is_fifo() && copies > 1 + forgotten(view, event) => {
                 found.push(format!("{event} is in the internal queue {copies} times"))
             }
             (None, 0) => found.push(format!("{event} vanished")),
@@ -66,7 +67,7 @@ pub(super) fn reasons(view: &View<'_>) -> Found {
         let expected = match view.behaviour(event) {
             Behaviour::Invalid => (Reason::InvalidEvent, 0),
             Behaviour::Kills => (Reason::ReceiveCountExceeded, 0),
-            _ => (Reason::Exhausted, 4),
+            _ => (Reason::Exhausted, view.plan().attempts() as usize),
         };
         let has = (letter.reason, letter.attempts.len());
         if has != expected {

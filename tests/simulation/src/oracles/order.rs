@@ -5,6 +5,9 @@ use crate::log::{Event, Request};
 
 pub(super) fn first_deliveries(view: &View<'_>) -> Found {
     let mut found = Vec::new();
+    if !view.plan().is_fifo() {
+        return found;
+    }
     for (group, plan) in view.plan().groups.iter().enumerate() {
         let mut last = None;
         for event in (1..=plan.events.len()).map(|n| Event { group, n }) {
@@ -26,6 +29,9 @@ pub(super) fn first_deliveries(view: &View<'_>) -> Found {
 
 pub(super) fn one_after_the_other(view: &View<'_>) -> Found {
     let mut found = Vec::new();
+    if !view.plan().is_fifo() {
+        return found;
+    }
     for event in view.events().filter(|event| event.n > 1) {
         let before = Event {
             n: event.n - 1,
@@ -60,6 +66,10 @@ pub(super) fn one_at_a_time(view: &View<'_>) -> Found {
         let requests: Vec<&Request> = of_group.collect();
         for (position, request) in requests.iter().enumerate() {
             for later in &requests[position + 1..] {
+                // On a standard queue each event is its own group.
+                if !view.plan().is_fifo() && later.event != request.event {
+                    continue;
+                }
                 let is_over = request.over().is_some_and(|over| over <= later.at);
                 if is_over || later.is_stale || view.was_struck(request, later.at) {
                     continue;

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{At, Found, View};
-use crate::history::TROUBLE;
 use crate::log::{Event, Receive, Request, Turn};
 use crate::plan::Profile;
 
-/// More receives of one message than any of these histories gives reason for.
-const MANY: u64 = 60;
+/// More receives of one message than any of these histories gives reason for: with so many attempts ahead of it and of
+/// its own, and those of troubles.
+fn many(view: &View<'_>) -> u64 {
+    60 + 8 * u64::from(view.plan().attempts().saturating_sub(4))
+}
 
 /// While a ledger or the internal queue is down, what is given back stays away at least so long.
 const LEAST_BACKOFF: Duration = Duration::from_millis(4_500);
@@ -17,8 +19,8 @@ const LEAST_BACKOFF: Duration = Duration::from_millis(4_500);
 /// The longest lease and the longest backoff, one after the other.
 const AFTER_TROUBLE: Duration = Duration::from_secs(90 + 240);
 
-/// Workers are killed, or stand still, for as long after the other faults.
-const DEATHS: Duration = Duration::from_secs(300);
+/// What the internal queue refuses, or cannot be deleted, is held for so long at a time.
+const AFTER_A_REFUSAL: Duration = Duration::from_secs(30 * 60);
 
 const AFTER_A_RESTART: Duration = Duration::from_secs(5);
 
@@ -28,7 +30,7 @@ pub(super) fn receive_counts(view: &View<'_>) -> Found {
     let (from, until) = outage(view).unwrap_or_default();
     for receive in &view.seen.receives {
         let event = view.seen.event_of(&receive.message_id);
-        if receive.count > MANY {
+        if receive.count > many(view) {
             found.push(format!("{event:?} received {} times", receive.count));
         }
         let Some(before) = last.insert(&receive.message_id, receive) else {
@@ -55,8 +57,8 @@ fn outage(view: &View<'_>) -> Option<(Duration, Duration)> {
 
 /// A group whose next event could go waits for a restart from the end of its last attempt to the next one.
 pub(super) fn restarts(view: &View<'_>) -> Found {
-    let mut found = Vec::new();
-    if view.plan().profile != Profile::Calm {
+    let (mut found, plan) = (Vec::new(), view.plan());
+    if plan.profile != Profile::Calm {
         return found;
     }
     for (told_at, worker, turn) in &view.seen.turns {
@@ -74,7 +76,7 @@ pub(super) fn restarts(view: &View<'_>) -> Found {
                 let Some(over) = pair[0].over() else { continue };
                 let was_interrupted =
                     pair[0].worker == *worker && pair[0].at <= *told_at && over >= *told_at;
-                let waits_for_its_retry = pair[1].attempt == 3;
+                let waits_for_its_retry = !plan.wait_before(pair[1].attempt).is_zero();
                 let was_queued = queued(view, pair[1]) <= over;
                 let waited = pair[1].at.saturating_sub(over);
                 if was_interrupted && !waits_for_its_retry && was_queued && waited > AFTER_A_RESTART
@@ -103,8 +105,8 @@ pub(super) fn turns(view: &View<'_>) -> Found {
     }
     let (trouble, longest) = match plan.profile {
         Profile::Calm => (Duration::ZERO, Duration::from_secs(30)),
-        profile if profile.has_deaths() => (TROUBLE + DEATHS, AFTER_TROUBLE),
-        _ => (TROUBLE, AFTER_TROUBLE),
+        Profile::Refusals => (plan.trouble(), AFTER_TROUBLE + AFTER_A_REFUSAL),
+        _ => (plan.trouble().max(last_death(view)), AFTER_TROUBLE),
     };
     for event in view.events() {
         let requests = view.requests(event);
@@ -115,8 +117,7 @@ pub(super) fn turns(view: &View<'_>) -> Found {
             n: event.n - 1,
             ..event
         };
-        let ended = [view.accepted(before), view.set_aside(before)];
-        let ended = ended.into_iter().flatten().min().unwrap_or_default();
+        let ended = view.ended(before).unwrap_or_default();
         let waited = first
             .at
             .saturating_sub(ended.max(queued(view, first)).max(trouble));
@@ -126,6 +127,16 @@ pub(super) fn turns(view: &View<'_>) -> Found {
         }
     }
     found
+}
+
+/// When a worker was last killed, or went on after it stood still.
+fn last_death(view: &View<'_>) -> Duration {
+    let deaths = view
+        .seen
+        .turns
+        .iter()
+        .filter(|turn| matches!(turn.2, Turn::Killed | Turn::Resumed));
+    deaths.map(|turn| turn.0).max().unwrap_or_default()
 }
 
 fn queued(view: &View<'_>, request: &Request) -> Duration {
@@ -142,6 +153,7 @@ pub(super) fn all_done(view: &View<'_>) -> Found {
         if let Turn::Stopped(in_hand @ 1..) = turn
             && !view.plan().profile.has_sqs_faults()
             && !view.plan().profile.has_deaths()
+            && view.plan().profile != Profile::Refusals
         {
             found.push(format!(
                 "{worker:?} stopped at {} with {in_hand} messages in hand",

@@ -2,6 +2,9 @@
 
 use console::Filter;
 
+use delivery::RetrySchedule;
+use queue::admin::Kind;
+
 use super::{
     Behaviour, Counts, Group, LedgerFaults, Plan, Profile, behaviour, sqs_faults, workers,
 };
@@ -24,6 +27,9 @@ impl Plan {
         }
         Self {
             profile: Profile::Replays,
+            kind: Kind::Fifo,
+            delays: RetrySchedule::avionte().delays,
+            drained: false,
             sessions: dice.within(1..=3),
             workers: workers(Profile::Calm, &dice.fork()),
             engineers: engineers(groups.len() as u64, &dice.fork()),
@@ -86,7 +92,7 @@ impl Behaviour {
     /// Without what could still be accepted or refused after it was either.
     fn certain(self) -> Self {
         match self {
-            Self::Whim => Self::Accept,
+            Self::Whim | Self::AcceptTooLate(_) => Self::Accept,
             other => other,
         }
     }
