@@ -147,3 +147,20 @@ async fn events_that_wait_behind_another_cost_a_read_each_and_no_write() {
     assert_eq!(count(Call::Forget), 1, "{calls:?}");
     assert_eq!(count(Call::Check), 0, "{calls:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_others_received_very_often_is_watched_once_and_not_on_every_visit() {
+    let (world, calls) = world_with(|_| Reply::Status(500)).await;
+    world.send("EventSetup_1", 1..=1).await;
+    // More often than is taken for an event that never gets a verdict.
+    world.others_receive(150).await;
+    let summary = world.drain().await;
+    assert_eq!((summary.attempts, summary.dead_lettered), (4, 1));
+    // Its first visit begins with a write. From there on only its own receives count. The burial at the end is as
+    // any other.
+    let first_visit = [Call::Read, Call::Write, Call::Write];
+    let second_visit = [Call::Read, Call::Write];
+    let burial = [Call::Read, Call::Write, Call::Write, Call::Forget];
+    let expected = [&first_visit[..], &second_visit, &burial].concat();
+    assert_eq!(*calls.lock().unwrap(), expected);
+}
