@@ -62,6 +62,12 @@ pub enum Breakage {
     BeginningsForgotten,
     /// A burial is remembered by the worker alone, and not noted in the ledger.
     BurialNotNoted,
+    /// A receive count is believed on a standard queue too.
+    LaggingCountBelieved,
+    /// What the queue would drop is left to it.
+    LeftToExpire,
+    /// What waits for a place among the deletes is not noted.
+    NotNotedWithoutPlace,
 }
 
 #[cfg(feature = "breakages")]
@@ -71,7 +77,7 @@ thread_local! {
 
 impl Breakage {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::DeleteBeforeDeadLetter,
         Self::FreshDeadLetterId,
         Self::ExhaustedAgain,
@@ -94,6 +100,9 @@ impl Breakage {
         Self::UnvisitedReceivesCount,
         Self::BeginningsForgotten,
         Self::BurialNotNoted,
+        Self::LaggingCountBelieved,
+        Self::LeftToExpire,
+        Self::NotNotedWithoutPlace,
     ];
 
     /// From now on the workers of this thread make this mistake, or none.
@@ -123,6 +132,9 @@ pub(crate) fn visit(visit: Visit, record: Option<&Record>, receive_count: u32) -
             reason: Reason::ReceiveCountExceeded,
         },
         Visit::Watch { n } if Breakage::BeginningsForgotten.is_made() => Visit::Attempt { n },
+        Visit::SetAside {
+            reason: Reason::Expiring,
+        } if Breakage::LeftToExpire.is_made() => Visit::Attempt { n: made + 1 },
         Visit::Attempt { .. } if Breakage::ReceivesAsAttempts.is_made() => match receive_count {
             n @ 1..=4 => Visit::Attempt { n },
             _ => Visit::SetAside {

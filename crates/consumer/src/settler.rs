@@ -172,7 +172,9 @@ impl Settler {
             () = sleep(OVERDUE) => {}
         }
         let _standing = self.standstill.begin();
-        self.deleter.note_one(deletion).await;
+        if !Breakage::NotNotedWithoutPlace.is_made() {
+            self.deleter.note_one(deletion).await;
+        }
         tokio::select! {
             biased;
             place = &mut place => place.ok(),

@@ -4,11 +4,13 @@
 
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use delivery::{REPLAY, Replay};
+use delivery::{REPLAY, Record, RecordState, Replay};
 use queue::admin::Kind;
 use queue::{Attribute, Outgoing};
+use store::Key;
 use world::{Reply, Seen, World, about, number};
 
 const TENANT: &str = "tenant-A";
@@ -81,4 +83,36 @@ async fn a_body_is_posted_as_it_was_sent_at_every_attempt_and_in_every_life() {
     world.drain().await;
     let bodies = world.receiver.bodies();
     assert_eq!(bodies, vec![body(7); 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_of_one_that_lags_does_not_hide_what_the_ledger_knows() {
+    let world = World::of(Kind::Standard, |_| Reply::Status(200)).await;
+    let mut answers = world
+        .source
+        .send_batch(&[Outgoing {
+            body: body(1),
+            group: Some(TENANT.to_owned()),
+            deduplication_id: None,
+            attributes: BTreeMap::new(),
+        }])
+        .await
+        .unwrap();
+    let key = Key {
+        queue: world.source.url().to_owned(),
+        message_id: answers.pop().unwrap().unwrap().message_id,
+        group: None,
+    };
+    // Another worker received it, delivered it and could not delete it. SQS tells of that receive later.
+    let record = Record {
+        attempts: Vec::new(),
+        state: RecordState::Done,
+        receives: 1,
+        begun: 0,
+    };
+    let now = world.clock.now();
+    world.ledger.write(&key, None, &record, now).await.unwrap();
+    world.drain().await;
+    assert!(world.receiver.seen().is_empty());
+    assert_eq!(world.ledger.read(&key).await.unwrap(), None);
 }

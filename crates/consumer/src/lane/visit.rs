@@ -160,7 +160,7 @@ impl<P: Post> LaneRun<'_, P> {
 
     fn can_wait(&self, wait: Duration, life: &Lifetime) -> bool {
         let now = self.shared.clock.now();
-        life.allows_visit(now.plus(wait), now)
+        life.allows_visit(now.plus(wait), now) || Breakage::LeftToExpire.is_made()
     }
 
     /// The queue would drop the event before its next attempt, and tell nobody.
