@@ -10,8 +10,9 @@ use delivery::{DEAD_LETTER, DeadLetter};
 use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use producer::SendOptions;
-use queue::admin::create_pair;
+use queue::admin::{Pair, create_pair};
 use queue::{Clock, Counts, Outgoing, Queue, ReceiveOptions, Sqs};
+use serde_json::{Value, json};
 use store::{Ledger, Watched};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,9 @@ const LAST_REPLAYS: u32 = 3;
 
 /// Between two looks whether all is done.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// The native redrive takes what was received so often.
+const REDRIVEN_AFTER: u32 = 100;
 
 /// What a history left.
 pub(crate) struct Left {
@@ -86,6 +90,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
     let pair = create_pair(&sqs, "events", plan.kind)
         .await
         .expect("queues");
+    set_up(&local, &pair, &plan).await;
     let source = Queue::open(&sqs, &pair.source_url).await.expect("a queue");
     let dead_letters = Queue::open(&sqs, &pair.dead_letter_url)
         .await
@@ -204,6 +209,26 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         unready,
         unsent,
     }
+}
+
+/// The native redrive takes what is received more often than any event of a history should be.
+async fn set_up(local: &LocalSqs, pair: &Pair, plan: &Plan) {
+    let attributes = json!({"QueueUrl": pair.source_url, "AttributeNames": ["RedrivePolicy"]});
+    let known = local
+        .ask("GetQueueAttributes", &attributes.to_string())
+        .await;
+    let known: Value = serde_json::from_str(&known).expect("attributes");
+    let policy = known["Attributes"]["RedrivePolicy"]
+        .as_str()
+        .expect("a redrive policy");
+    let mut policy: Value = serde_json::from_str(policy).expect("a redrive policy");
+    policy["maxReceiveCount"] = REDRIVEN_AFTER.into();
+    let mut attributes = json!({"RedrivePolicy": policy.to_string()});
+    if let Some(retention) = plan.retention {
+        attributes["MessageRetentionPeriod"] = retention.as_secs().to_string().into();
+    }
+    let change = json!({"QueueUrl": pair.source_url, "Attributes": attributes});
+    local.ask("SetQueueAttributes", &change.to_string()).await;
 }
 
 /// The producer's runs, one after the other: each sends a part of every group, in order.

@@ -24,4 +24,6 @@ mod wires;
 pub use cut_off::{Cut, CutReport, check_cut_off};
 pub use plan::Profile;
 pub use producers::{ProducersReport, check_producers};
-pub use report::{Report, Totals, check, check_crash, check_killer, check_replays};
+pub use report::{
+    Report, Totals, check, check_crash, check_full_settler, check_killer, check_replays,
+};

@@ -25,7 +25,7 @@ use tokio::time::sleep;
 
 use crate::dice::Dice;
 use crate::log::{Caller, Event, Line, Log, Receive, Replayed, Worker};
-use crate::plan::SqsFaults;
+use crate::plan::{How, SqsFaults};
 use crate::told::Told;
 use crate::wires::Wires;
 
@@ -204,10 +204,12 @@ impl Connection {
                 && outage.from <= now
                 && now < outage.until
         });
-        match outage {
-            Some(outage) if outage.denied => return Fate::Denied,
-            Some(_) => return Fate::Unavailable,
-            None => {}
+        if let Some(outage) = outage {
+            return match outage.how {
+                How::Unavailable => Fate::Unavailable,
+                How::Denied => Fate::Denied,
+                How::Silent => Fate::Silent,
+            };
         }
         let mut throw = self.dice.within(0..=99);
         for (rate, fate) in [

@@ -10,8 +10,8 @@ use queue::admin::Kind;
 
 use crate::dice::Dice;
 use crate::engineer::Engineer;
-pub(crate) use faults::{Counts, LedgerFaults, SqsFaults};
-use faults::{counts, ledger_faults, sqs_faults};
+pub(crate) use faults::{Counts, How, LedgerFaults, SqsFaults};
+use faults::{counts, ledger_faults, silent_deletes, sqs_faults};
 
 /// Which faults a history has. Some promises are exact only where some faults are absent, so most histories
 /// have few kinds.
@@ -33,7 +33,9 @@ pub enum Profile {
     Refusals,
     /// The queues are standard ones, and calls to SQS fail.
     Standard,
-    /// All of those before the last two.
+    /// The source queue drops what is an hour old or so, and events may wait for longer.
+    Expiry,
+    /// All of those before the last three.
     Everything,
     /// Calls to SQS may fail, and engineers replay and drop what is dead; some are killed. A history of its own for
     /// each seed.
@@ -42,7 +44,7 @@ pub enum Profile {
 
 impl Profile {
     /// The profiles of histories without engineers, in the order in which they take them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Calm,
         Self::Sqs,
         Self::LedgerDown,
@@ -52,12 +54,13 @@ impl Profile {
         Self::Everything,
         Self::Refusals,
         Self::Standard,
+        Self::Expiry,
     ];
 
     fn of(seed: u64) -> Self {
-        // Everything at once is two in ten.
+        // Everything at once is two in eleven.
         *Self::ALL
-            .get(seed as usize % 10)
+            .get(seed as usize % 11)
             .unwrap_or(&Self::Everything)
     }
 
@@ -96,6 +99,8 @@ pub(crate) struct Plan {
     pub(crate) sqs: SqsFaults,
     pub(crate) ledger: LedgerFaults,
     pub(crate) counts: Counts,
+    /// How long the source queue keeps a message, if not for two weeks.
+    pub(crate) retention: Option<Duration>,
     pub(crate) visibility: Duration,
     pub(crate) max_in_flight: usize,
     /// How often a callback has closed a connection that is used again, in per cent.
@@ -165,6 +170,10 @@ impl Plan {
         let dice = Dice::new(seed);
         let profile = Profile::of(seed);
         let delays = delays(&dice.fork());
+        let (retention, delays) = match profile {
+            Profile::Expiry => too_long_waits(&dice.fork()),
+            _ => (None, delays),
+        };
         // A worker that drains polls every second: it is not asked to wait for hours.
         let is_short = waits(&delays) < LONG && profile != Profile::Refusals;
         Self {
@@ -181,9 +190,10 @@ impl Plan {
             engineers: Vec::new(),
             sqs: sqs_faults(profile, &dice.fork()),
             ledger: ledger_faults(profile, &dice.fork()),
+            retention,
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
-            counts: counts(&dice.fork()),
+            counts: counts(profile, &dice.fork()),
             closes: dice.fork().one_of(&[0, 0, 30]),
         }
     }
@@ -215,8 +225,30 @@ impl Plan {
         plan.counts = Counts {
             others: 100,
             times: 100,
+            ..Counts::default()
         };
         plan
+    }
+
+    /// A history in which deletes hang while more events are accepted than may wait for one, and the worker is told to
+    /// stop meanwhile.
+    pub(crate) fn of_a_full_settler() -> Self {
+        const GROUPS: usize = 120;
+        let groups = (0..GROUPS).map(|number| group(number, false, &[Behaviour::Accept; 10]));
+        // All is sent before the first worker that lives begins: a receive brings a whole group.
+        let dead = Life {
+            gap: Duration::from_secs(30),
+            ..life(End::Killed(Moment::Crossing(1)))
+        };
+        let stopped = life(End::Stopped(Duration::from_secs(50), Duration::ZERO));
+        let lives = vec![dead, stopped, life(End::Never)];
+        Self {
+            profile: Profile::Refusals,
+            sqs: silent_deletes(Duration::from_secs(200)),
+            visibility: Duration::from_secs(120),
+            max_in_flight: GROUPS,
+            ..Self::without_chance(groups.collect(), lives)
+        }
     }
 
     /// With one worker and no faults but those of its lives.
@@ -232,6 +264,7 @@ impl Plan {
             engineers: Vec::new(),
             sqs: SqsFaults::default(),
             ledger: LedgerFaults::default(),
+            retention: None,
             visibility: Duration::from_secs(40),
             max_in_flight: 4,
             counts: Counts::default(),
@@ -307,6 +340,18 @@ fn delays(dice: &Dice) -> Vec<Duration> {
         }
         _ => [0, 45_000, 0].map(Duration::from_secs).to_vec(),
     }
+}
+
+/// A queue that keeps messages for an hour or so, and a schedule that takes as long, or a good deal less: then it is what
+/// waits behind others that does not live.
+fn too_long_waits(dice: &Dice) -> (Option<Duration>, Vec<Duration>) {
+    let retention = dice.seconds(1_800..=5_400);
+    let part = retention / dice.one_of(&[2, 4, 10]);
+    let delays = [Duration::ZERO, part, part, part];
+    (
+        Some(retention),
+        delays[..dice.within(2..=4) as usize].to_vec(),
+    )
 }
 
 /// Histories whose events may wait for so long have few of them.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use delivery::Reason;
+
 use crate::engineer::{Command, Ended};
 use crate::history;
 use crate::log::{Line, Turn};
@@ -43,6 +45,11 @@ pub fn check_crash(crossing: u32) -> Report {
 /// Runs a short history in which an event kills every worker that attempts it.
 pub fn check_killer() -> Report {
     judge(0, Plan::of_a_killer(), &ORACLES, true)
+}
+
+/// Runs a history in which deletes hang while more events are accepted than may wait for one.
+pub fn check_full_settler() -> Report {
+    judge(0, Plan::of_a_full_settler(), &ORACLES, true)
 }
 
 fn judge(seed: u64, plan: Plan, oracles: &[(&'static str, Oracle)], traced: bool) -> Report {
@@ -92,6 +99,13 @@ fn counts(view: &View<'_>) -> BTreeMap<&'static str, u64> {
         .map(|request| request.event)
         .collect::<std::collections::BTreeSet<_>>()
         .len();
+    let letters = view
+        .left
+        .dead
+        .iter()
+        .filter_map(|dead| dead.letter.as_ref());
+    let expiring = letters.filter(|letter| letter.reason == Reason::Expiring);
+    let expiring = expiring.count();
     let runs = |is: fn(&Command, &Ended) -> bool| {
         let ended = view.seen.runs.iter();
         let ended = ended.filter_map(|run| Some((&run.command, run.ended.as_ref()?)));
@@ -113,6 +127,7 @@ fn counts(view: &View<'_>) -> BTreeMap<&'static str, u64> {
         ("POSTs", requests.len()),
         ("delivered", delivered),
         ("dead letters", view.left.dead.len()),
+        ("dead letters that would have expired", expiring),
         ("duplicates", accepted - delivered),
         ("workers killed", turns(|turn| *turn == Turn::Killed)),
         (

@@ -1,4 +1,5 @@
-//! The receive counts that workers are told of: others may have received a message besides, and done nothing with it.
+//! The receive counts that workers are told of: others may have received a message besides, and done nothing with it; and a
+//! count may lag.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -28,7 +29,7 @@ impl Told {
 
     /// An answer of ReceiveMessage as a worker is told it.
     pub(crate) fn answer(&self, answered: &[u8]) -> Option<Vec<u8>> {
-        if self.counts.others == 0 {
+        if self.counts.others == 0 && self.counts.lagging == 0 {
             return None;
         }
         let mut answered: Value = serde_json::from_slice(answered).ok()?;
@@ -36,10 +37,17 @@ impl Told {
             let id = message["MessageId"].as_str()?.to_owned();
             let count = message["Attributes"]["ApproximateReceiveCount"].as_str()?;
             let count: u64 = count.parse().ok()?;
-            let count = count + self.by_others(id);
+            let count = self.lagging(count + self.by_others(id));
             message["Attributes"]["ApproximateReceiveCount"] = count.to_string().into();
         }
         Some(answered.to_string().into_bytes())
+    }
+
+    fn lagging(&self, count: u64) -> u64 {
+        match self.dice.percent(self.counts.lagging) {
+            true => self.dice.within(1..=count),
+            false => count,
+        }
     }
 
     fn by_others(&self, message_id: String) -> u64 {

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use simulation::{Report, check, check_crash, check_killer};
+use simulation::{Report, check, check_crash, check_full_settler, check_killer};
 
 /// Histories of each kind that CI runs.
 const SEEDS: u64 = 500;
@@ -73,6 +73,14 @@ fn an_event_that_kills_every_worker_is_set_aside_in_the_end_and_what_is_behind_i
     assert!(report.violations.is_empty(), "{report}");
     assert_eq!(report.counts["workers killed"], 10);
     assert_eq!(report.counts["delivered"], 2);
+}
+
+#[test]
+fn what_is_accepted_while_deletes_hang_is_noted_even_if_it_finds_no_place() {
+    let report = check_full_settler();
+    let found = &report.violations;
+    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(report.counts["delivered"], 120 * 10);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Oracles that cannot fail prove nothing: each deliberate mistake must be caught within a thousand seeds.
 
-use simulation::{Cut, Report, check, check_cut_off, check_killer, check_replays};
+use simulation::{
+    Cut, Report, check, check_cut_off, check_full_settler, check_killer, check_replays,
+};
 
 /// Within so many seeds.
 const SEEDS: u64 = 1_000;
@@ -107,6 +109,24 @@ fn not_writing_down_that_a_watched_visit_begins_is_caught() {
     consumer::Breakage::set(Some(consumer::Breakage::BeginningsForgotten));
     let report = check_killer();
     println!("{:?}", report.violations);
+    assert!(!report.violations.is_empty());
+}
+
+#[test]
+fn believing_a_count_that_lags_is_caught() {
+    worker(consumer::Breakage::LaggingCountBelieved);
+}
+
+#[test]
+fn leaving_events_to_a_queue_that_drops_them_is_caught() {
+    worker(consumer::Breakage::LeftToExpire);
+}
+
+#[test]
+fn not_noting_what_finds_no_place_among_the_deletes_is_caught() {
+    consumer::Breakage::set(Some(consumer::Breakage::NotNotedWithoutPlace));
+    let report = check_full_settler();
+    println!("{:?}", report.violations.first());
     assert!(!report.violations.is_empty());
 }
 

@@ -5,8 +5,12 @@ use std::time::Duration;
 use delivery::{DeadLetter, Reason};
 
 use super::{At, Found, View};
+use crate::fleet::TIMEOUT;
 use crate::log::{Event, Request};
 use crate::plan::Behaviour;
+
+/// What was sent and what was decided are noted in whole milliseconds.
+const ROUNDING: Duration = Duration::from_secs(1);
 
 /// How long SQS knows a deduplication id.
 const DEDUPLICATION: Duration = Duration::from_secs(300);
@@ -70,11 +74,33 @@ pub(super) fn reasons(view: &View<'_>) -> Found {
             _ => (Reason::Exhausted, view.plan().attempts() as usize),
         };
         let has = (letter.reason, letter.attempts.len());
+        if view.plan().retention.is_some() && letter.reason == Reason::Expiring {
+            found.extend(too_soon(view, event, letter));
+            continue;
+        }
         if has != expected {
             found.push(format!("{event} is dead with {has:?}, not {expected:?}"));
         }
     }
     found
+}
+
+/// What the queue would drop before its next attempt is set aside, and nothing else: no wait goes beyond the last 24th
+/// part of the retention.
+fn too_soon(view: &View<'_>, event: Event, letter: &DeadLetter) -> Option<String> {
+    let retention = view.plan().retention?;
+    let ends = *view.seen.queued.get(&event)? + retention;
+    let start = crate::history::START.as_millis();
+    let dead_at = Duration::from_millis(letter.dead_at.as_millis() - start);
+    let next = letter.attempts.len() as u32 + 1;
+    let needed = view.plan().wait_before(next) + retention / 24 + TIMEOUT;
+    let is_told = dead_at < ends && dead_at + needed + ROUNDING >= ends;
+    (!is_told).then(|| {
+        let (dead_at, ends) = (At(dead_at), At(ends));
+        format!(
+            "{event} is set aside as expiring at {dead_at} before attempt {next}, dropped at {ends}"
+        )
+    })
 }
 
 pub(super) fn accepted_stays_alive(view: &View<'_>) -> Found {

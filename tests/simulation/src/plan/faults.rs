@@ -30,10 +30,19 @@ pub(crate) struct Outage {
     /// Every action, unless one is named.
     pub(crate) action: Option<&'static str>,
     pub(crate) internal_queue_only: bool,
-    /// Refused, as only a person can change it, rather than unavailable.
-    pub(crate) denied: bool,
+    pub(crate) how: How,
     pub(crate) from: Duration,
     pub(crate) until: Duration,
+}
+
+/// What comes of a call in an outage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum How {
+    Unavailable,
+    /// Refused, as only a person can change it.
+    Denied,
+    /// No answer.
+    Silent,
 }
 
 /// Faults of calls to the ledger.
@@ -53,6 +62,8 @@ pub(crate) struct Counts {
     pub(crate) others: u64,
     /// Each time so often.
     pub(crate) times: u64,
+    /// In percent of all receives of a message: an earlier count, the first at the earliest, is told.
+    pub(crate) lagging: u64,
 }
 
 impl SqsFaults {
@@ -85,7 +96,7 @@ pub(super) fn sqs_faults(profile: Profile, dice: &Dice) -> SqsFaults {
         Some(Outage {
             action,
             internal_queue_only,
-            denied: false,
+            how: How::Unavailable,
             from,
             until,
         })
@@ -119,6 +130,7 @@ pub(super) fn sqs_faults(profile: Profile, dice: &Dice) -> SqsFaults {
 fn refusal(dice: &Dice) -> Outage {
     let (action, internal_queue_only) = dice.one_of(&[
         ("DeleteMessageBatch", false),
+        ("ChangeMessageVisibilityBatch", false),
         ("SendMessageBatch", true),
         ("SendMessageBatch", true),
     ]);
@@ -126,20 +138,42 @@ fn refusal(dice: &Dice) -> Outage {
     Outage {
         action: Some(action),
         internal_queue_only,
-        denied: true,
+        how: How::Denied,
         from,
         until: from + dice.seconds(60..=2 * 3600),
     }
 }
 
-/// In one history of three others receive what they do nothing with.
-pub(super) fn counts(dice: &Dice) -> Counts {
+/// Deletes that are never answered, until then.
+pub(super) fn silent_deletes(until: Duration) -> SqsFaults {
+    SqsFaults {
+        outage: Some(Outage {
+            action: Some("DeleteMessageBatch"),
+            internal_queue_only: false,
+            how: How::Silent,
+            from: Duration::ZERO,
+            until,
+        }),
+        ..SqsFaults::default()
+    }
+}
+
+/// In one history of three others receive what they do nothing with. The counts of a standard queue may lag.
+pub(super) fn counts(profile: Profile, dice: &Dice) -> Counts {
+    let lagging = match profile {
+        Profile::Standard => dice.one_of(&[0, 20, 100]),
+        _ => 0,
+    };
     match dice.percent(33) {
         true => Counts {
             others: dice.one_of(&[2, 10, 50]),
             times: dice.within(1..=300),
+            lagging,
         },
-        false => Counts::default(),
+        false => Counts {
+            lagging,
+            ..Counts::default()
+        },
     }
 }
 

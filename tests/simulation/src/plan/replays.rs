@@ -37,6 +37,7 @@ impl Plan {
             sqs,
             ledger: LedgerFaults::default(),
             counts: Counts::default(),
+            retention: None,
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
             closes: dice.one_of(&[0, 0, 30]),
