@@ -1,5 +1,7 @@
 //! Secrets that a receiver sends back must not be kept: they are found however they are escaped, and masked.
 
+mod escapes;
+
 use std::collections::HashSet;
 
 use base64::Engine;
@@ -8,6 +10,7 @@ use delivery::Authentication;
 use url::Url;
 
 use super::Request;
+use escapes::{ESCAPES, LONGEST_OPEN, escapes};
 
 /// What stands in a secret's place.
 const MASK: &[u8] = b"***";
@@ -15,14 +18,26 @@ const MASK: &[u8] = b"***";
 /// Shorter values of a query are no secrets, and occur everywhere.
 const SHORTEST: usize = 4;
 
-/// Fewer characters of base64 are found by chance.
-const SHORTEST_BASE64: usize = 6;
+/// Fewer characters of base64 or hexadecimal digits are found by chance.
+const SHORTEST_ENCODED: usize = 6;
 
-/// The longest sequence that stands for one character, so that no text is read without end.
-const LONGEST_ESCAPE: usize = 32;
+/// A shorter part of a header's value is no digest.
+const SHORTEST_PART: usize = 16;
+
+/// Fewer characters of a secret, where a text was cut off in it, are no secret.
+const SHORTEST_START: usize = 4;
 
 /// The secrets of one request, unescaped; the longest first, since one may be a part of another.
+#[derive(Default)]
 pub(super) struct Secrets(Vec<Vec<u8>>);
+
+/// What a text begins with.
+enum Found {
+    /// A secret of this length, as it is written there.
+    Whole(usize),
+    /// The start of a secret, then the text is over.
+    Start,
+}
 
 impl Secrets {
     /// What proves who sends, and the values of the URL's query.
@@ -31,28 +46,44 @@ impl Secrets {
             let mut known = Authentication::HEADERS.iter();
             known.any(|known| known.eq_ignore_ascii_case(name)) && !value.is_empty()
         });
-        let mut secrets: Vec<Vec<u8>> = headers.map(|(_, value)| value.clone().into()).collect();
-        secrets.extend(query_values(&request.url).filter(|value| value.len() >= SHORTEST));
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.dedup();
-        Self(secrets)
+        let mut plain: Vec<Vec<u8>> = headers
+            .flat_map(|(_, value)| with_its_parts(value))
+            .collect();
+        plain.extend(query_values(&request.url).filter(|value| value.len() >= SHORTEST));
+        Self(longest_first(plain))
     }
 
-    /// The text with every secret masked.
-    pub(super) fn masked(&self, text: &[u8]) -> Vec<u8> {
+    /// What base64 and hexadecimal digits make of them.
+    fn encoded(&self) -> Vec<String> {
+        let encoded = self.0.iter().flat_map(|secret| {
+            let hex = hex_of(secret);
+            let encoded = base64_of(secret).into_iter().chain(hex);
+            encoded.filter(|text| text.len() >= SHORTEST_ENCODED)
+        });
+        longest_first(encoded.collect())
+    }
+
+    /// The text with every secret masked. `is_cut` says that the text went on: then it may end in the midst of a secret,
+    /// and what it has of it is masked too.
+    pub(super) fn masked(&self, text: &[u8], is_cut: bool) -> Vec<u8> {
         // No form of a secret is shorter, but for what is around its base64. Most answers are shorter than that.
         let shortest = self.0.last().map_or(usize::MAX, Vec::len);
+        let shortest = if is_cut { SHORTEST_START } else { shortest };
         if text.len().saturating_add(2) < shortest {
             return text.to_vec();
         }
-        let base64: Vec<String> = self.0.iter().flat_map(|secret| base64_of(secret)).collect();
+        let encoded = self.encoded();
         let mut masked = Vec::with_capacity(text.len());
         let mut at = 0;
         while at < text.len() {
-            match self.at_start_of(&text[at..], &base64) {
-                Some(length) => {
+            match self.at_start_of(&text[at..], &encoded, is_cut) {
+                Some(Found::Whole(length)) => {
                     masked.extend_from_slice(MASK);
                     at += length;
+                }
+                Some(Found::Start) => {
+                    masked.extend_from_slice(MASK);
+                    break;
                 }
                 None => {
                     masked.push(text[at]);
@@ -63,22 +94,61 @@ impl Secrets {
         masked
     }
 
-    /// How long the secret is with which the text begins, if it begins with one.
-    fn at_start_of(&self, text: &[u8], base64: &[String]) -> Option<usize> {
-        let escaped = |secret: &Vec<u8>| escaped_length(text, secret);
-        let encoded = |core: &String| text.starts_with(core.as_bytes()).then_some(core.len());
-        let plain = self.0.iter().find_map(escaped);
-        plain.or_else(|| base64.iter().find_map(encoded))
+    /// The secret with which the text begins, if it begins with one.
+    fn at_start_of(&self, text: &[u8], encoded: &[String], is_cut: bool) -> Option<Found> {
+        let mut start = None;
+        let plain = self.0.iter().filter_map(|secret| starts(text, secret));
+        let encoded = encoded.iter().map(String::as_bytes);
+        for found in plain.chain(encoded.filter_map(|encoded| starts_encoded(text, encoded))) {
+            match found {
+                Found::Whole(_) => return Some(found),
+                Found::Start => start = Some(found),
+            }
+        }
+        start.filter(|_| is_cut && text.len() >= SHORTEST_START)
     }
 }
 
-/// What may be secret in a query: the values, and what has no name. Unescaped.
+fn longest_first<T: AsRef<[u8]> + Ord>(mut texts: Vec<T>) -> Vec<T> {
+    texts.sort();
+    texts.dedup();
+    texts.sort_by_key(|text| std::cmp::Reverse(text.as_ref().len()));
+    texts
+}
+
+/// A header's value, and what stands in it behind the names of methods: of `sha256=…` and `v1,… v1,…` the digests are
+/// as secret without them.
+fn with_its_parts(value: &str) -> Vec<Vec<u8>> {
+    let parts = value.split([' ', ',']);
+    let parts = parts.map(|part| part.strip_prefix("sha256=").unwrap_or(part));
+    let parts = parts.filter(|part| part.len() >= SHORTEST_PART);
+    std::iter::once(value)
+        .chain(parts)
+        .map(|text| text.as_bytes().to_vec())
+        .collect()
+}
+
+/// What may be secret in a query: the values, and what has no name. Unescaped, in each way in which a receiver may read
+/// it: `;` may separate like `&`, and `+` may be a space.
 fn query_values(url: &Url) -> impl Iterator<Item = Vec<u8>> {
     let parts = url.query().unwrap_or_default().split('&');
-    parts.map(|part| {
+    let parts = parts.flat_map(|part| {
+        let pieces = part.split(';').filter(move |_| part.contains(';'));
+        std::iter::once(part).chain(pieces)
+    });
+    parts.flat_map(|part| {
         let value = part.split_once('=').map_or(part, |(_, value)| value);
-        percent_encoding::percent_decode_str(value).collect()
+        let unescaped = |value: &str| percent_encoding::percent_decode_str(value).collect();
+        let spaced = value.contains('+').then(|| value.replace('+', " "));
+        [Some(unescaped(value)), spaced.as_deref().map(unescaped)]
+            .into_iter()
+            .flatten()
     })
+}
+
+fn hex_of(secret: &[u8]) -> [String; 2] {
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    [hex.to_ascii_uppercase(), hex]
 }
 
 /// The characters of a secret's base64 that depend on nothing else, for each of the three places at which it can begin
@@ -92,18 +162,20 @@ fn base64_of(secret: &[u8]) -> Vec<String> {
         let core = |encoded: String| encoded.get(start..end).map(str::to_owned);
         [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)].map(core)
     });
-    let mut cores: Vec<String> = cores
-        .flatten()
-        .filter(|core| core.len() >= SHORTEST_BASE64)
-        .collect();
-    cores.sort_by_key(|core| std::cmp::Reverse(core.len()));
-    cores.dedup();
-    cores
+    cores.flatten().collect()
 }
 
-/// How much of the text is this secret, each of its characters as it is or escaped in any way, in any case of letters.
-/// None if the text begins otherwise.
-fn escaped_length(text: &[u8], secret: &[u8]) -> Option<usize> {
+/// Whether the text begins with this, or ends in it.
+fn starts_encoded(text: &[u8], encoded: &[u8]) -> Option<Found> {
+    match text.starts_with(encoded) {
+        true => Some(Found::Whole(encoded.len())),
+        false => encoded.starts_with(text).then_some(Found::Start),
+    }
+}
+
+/// Whether the text begins with this secret, or ends in it: each of its characters as it is or escaped in any way, in any
+/// case of letters.
+fn starts(text: &[u8], secret: &[u8]) -> Option<Found> {
     let (first, meant) = (text.first()?, secret.first()?);
     if !first.eq_ignore_ascii_case(meant) && !ESCAPES.contains(first) {
         return None;
@@ -111,145 +183,33 @@ fn escaped_length(text: &[u8], secret: &[u8]) -> Option<usize> {
     // Places in the text and in the secret up to which they are the same.
     let mut places = vec![(0, 0)];
     let mut seen = HashSet::new();
+    let mut found = None;
     while let Some((at, of)) = places.pop() {
         let Some(meant) = secret.get(of) else {
-            return Some(at);
+            return Some(Found::Whole(at));
         };
         if !seen.insert((at, of)) {
             continue;
         }
-        let text = &text[at..];
-        if text
-            .first()
-            .is_some_and(|byte| byte.eq_ignore_ascii_case(meant))
-        {
+        let rest = &text[at..];
+        let Some(byte) = rest.first() else {
+            found = Some(Found::Start);
+            continue;
+        };
+        // An escape may be cut off as well.
+        if of > 0 && ESCAPES.contains(byte) && rest.len() < LONGEST_OPEN {
+            found = Some(Found::Start);
+        }
+        if byte.eq_ignore_ascii_case(meant) {
             places.push((at + 1, of + 1));
         }
-        let fitting = escapes(text).into_iter().filter(|escape| {
+        let fitting = escapes(rest).into_iter().filter(|escape| {
             let start = secret[of..].get(..escape.meant.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(&escape.meant))
         });
         places.extend(fitting.map(|escape| (at + escape.length, of + escape.meant.len())));
     }
-    None
-}
-
-/// What begins an escape.
-const ESCAPES: &[u8] = b"\\%&+";
-
-/// A part of a text that stands for something else.
-struct Escape {
-    meant: Vec<u8>,
-    length: usize,
-}
-
-/// What the start of the text may stand for, if it is an escape of JSON (`\/`, `\u0022`), of URLs (`%22`, `+`) or of HTML
-/// (`&quot;`, `&#34;`, `&#x22;`), once or several times over.
-fn escapes(text: &[u8]) -> Vec<Escape> {
-    let text = &text[..text.len().min(LONGEST_ESCAPE)];
-    match text.first() {
-        Some(b'\\') => backslash(text),
-        Some(b'%') => percent(text),
-        Some(b'&') => entity(text),
-        Some(b'+') => vec![Escape::of(b' ', 1)],
-        _ => Vec::new(),
-    }
-}
-
-impl Escape {
-    fn of(byte: u8, length: usize) -> Self {
-        let meant = vec![byte];
-        Self { meant, length }
-    }
-
-    fn of_char(char: char, length: usize) -> Self {
-        let meant = char.to_string().into();
-        Self { meant, length }
-    }
-}
-
-fn backslash(text: &[u8]) -> Vec<Escape> {
-    let slashes = slashes(text);
-    let byte = |byte| Some(Escape::of(byte, slashes + 1));
-    let after = match text.get(slashes) {
-        Some(b'u') => unicode(text, slashes),
-        Some(b'n') => byte(b'\n'),
-        Some(b'r') => byte(b'\r'),
-        Some(b't') => byte(b'\t'),
-        Some(b'b') => byte(8),
-        Some(b'f') => byte(12),
-        Some(&other @ (b'"' | b'\'' | b'/')) => byte(other),
-        _ => None,
-    };
-    let themselves = (2..=slashes).map(|length| Escape::of(b'\\', length));
-    themselves.chain(after).collect()
-}
-
-fn slashes(text: &[u8]) -> usize {
-    text.iter().take_while(|&&byte| byte == b'\\').count()
-}
-
-/// `\u00e9`, or two of them for what is beyond the first plane.
-fn unicode(text: &[u8], slashes_before: usize) -> Option<Escape> {
-    let unit = |at: usize| {
-        let digits = std::str::from_utf8(text.get(at..at + 4)?).ok()?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    let first = unit(slashes_before + 1)?;
-    let end = slashes_before + 5;
-    if !(0xD800..0xDC00).contains(&first) {
-        return Some(Escape::of_char(char::from_u32(first.into())?, end));
-    }
-    let second = end + slashes(&text[end..]);
-    let units = [first, unit(second + 1)?];
-    let char = char::decode_utf16(units).next()?.ok()?;
-    Some(Escape::of_char(char, second + 5))
-}
-
-fn percent(text: &[u8]) -> Vec<Escape> {
-    let mut found = Vec::new();
-    let mut at = 1;
-    while text.get(at..at + 2) == Some(b"25") {
-        at += 2;
-        found.push(Escape::of(b'%', at));
-    }
-    let digits = text
-        .get(at..at + 2)
-        .and_then(|digits| std::str::from_utf8(digits).ok());
-    let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-    found.extend(byte.map(|byte| Escape::of(byte, at + 2)));
     found
-}
-
-fn entity(text: &[u8]) -> Vec<Escape> {
-    let mut found = Vec::new();
-    let mut at = 1;
-    while text.get(at..at + 4) == Some(b"amp;") {
-        at += 4;
-        found.push(Escape::of(b'&', at));
-    }
-    let end = text[at..].iter().position(|&byte| byte == b';');
-    let name = end.and_then(|end| std::str::from_utf8(&text[at..at + end]).ok());
-    let char = match name {
-        Some("lt") => Some('<'),
-        Some("gt") => Some('>'),
-        Some("quot") => Some('"'),
-        Some("apos") => Some('\''),
-        Some("nbsp") => Some('\u{A0}'),
-        Some(name) => number(name),
-        None => None,
-    };
-    found.extend(char.map(|char| Escape::of_char(char, at + name.map_or(0, str::len) + 1)));
-    found
-}
-
-fn number(name: &str) -> Option<char> {
-    let number = name.strip_prefix('#')?;
-    let code = match number.strip_prefix(['x', 'X']) {
-        Some(hex) => u32::from_str_radix(hex, 16),
-        None => number.parse(),
-    };
-    char::from_u32(code.ok()?)
 }
 
 #[cfg(test)]

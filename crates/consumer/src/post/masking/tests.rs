@@ -2,6 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use std::time::Duration;
 
+use super::escapes::NAMES;
 use super::*;
 
 const SECRET: &str = "p\"ss/w&rd<T0KEN>+x é🦀\\'";
@@ -19,8 +20,18 @@ fn request(query: &str, secret: &str) -> Request {
 }
 
 fn masked(query: &str, secret: &str, text: &str) -> String {
-    let masked = Secrets::of(&request(query, secret)).masked(text.as_bytes());
+    let masked = Secrets::of(&request(query, secret)).masked(text.as_bytes(), false);
     String::from_utf8(masked).unwrap()
+}
+
+/// As HTML names it, if it does.
+fn named(c: char) -> String {
+    let known = NAMES.iter().find(|(_, known)| *known == c);
+    match (c, known) {
+        ('&', _) => "&amp;".to_owned(),
+        (_, Some((name, _))) => format!("&{name};"),
+        (c, None) => c.to_string(),
+    }
 }
 
 /// Every form in which a program may write a text.
@@ -57,6 +68,16 @@ fn forms(secret: &str) -> Vec<String> {
         html.replace('&', "&amp;"),
         chars(|c| format!("&#{};", c as u32)),
         chars(|c| format!("&#x{:x};", c as u32)),
+        chars(named),
+        bytes(|byte| format!("\\x{byte:02x}")),
+        bytes(|byte| format!("\\{byte:03o}")),
+        chars(|c| format!("\\u{{{:x}}}", c as u32)),
+        bytes(|byte| format!("={byte:02X}")),
+        chars(|c| format!("{c}=\r\n"))
+            .trim_end_matches("=\r\n")
+            .to_owned(),
+        bytes(|byte| format!("{byte:02x}")),
+        bytes(|byte| format!("{byte:02X}")),
     ]
 }
 
@@ -99,6 +120,14 @@ fn every_value_of_a_query_is_masked_and_what_has_no_name_too() {
             "***, ***, ***",
         ),
         ("sig=abc=def", "sig=abc=def", "sig=***"),
+        ("t=ab+cd+ef", "ab cd ef, ab+cd+ef", "***, ***"),
+        ("a=1;t=S3CRET", "no S3CRET", "no ***"),
+        ("t=one;two", "one;two", "***"),
+        (
+            "t=a%26b%3Cc%2Fd",
+            "a&ampb&ltc&#47d, a&#x26;b&lt;c&sol;d",
+            "***, ***",
+        ),
     ] {
         assert_eq!(masked(query, "-", text), expected, "{query}");
     }
@@ -110,6 +139,41 @@ fn the_longer_of_two_secrets_is_masked_whole() {
         masked("a=hunter&b=hunter2", "-", "hunter2 hunter"),
         "*** ***"
     );
+}
+
+#[test]
+fn a_digest_is_masked_without_the_name_of_its_method() {
+    for (header, echoed) in [
+        ("sha256=0123456789abcdef", "0123456789abcdef"),
+        (
+            "v1,bm9yd2VnaWFuYmx1ZQ== v1,b2xkc2lnbmF0dXJlIQ==",
+            "b2xkc2lnbmF0dXJlIQ==",
+        ),
+    ] {
+        let shown = masked("", header, &format!("expected x, got {echoed}"));
+        assert_eq!(shown, "expected x, got ***");
+    }
+}
+
+#[test]
+fn where_a_text_was_cut_off_in_a_secret_its_start_is_masked() {
+    let secrets = Secrets::of(&request("token=QuErY/t0ken", "p&ss-w0rd"));
+    let encoded = STANDARD_NO_PAD.encode("QuErY/t0ken");
+    for form in [
+        "QuErY/t0ken",
+        "QuErY\\/t0ken",
+        "p&amp;ss-w0rd",
+        "p%26ss-w0rd",
+        &encoded,
+    ] {
+        for length in 4..form.len() {
+            let cut = format!("no {}", &form[..length]);
+            let shown = secrets.masked(cut.as_bytes(), true);
+            assert_eq!(String::from_utf8(shown).unwrap(), "no ***", "{cut}");
+        }
+    }
+    let whole = secrets.masked(b"a text that ends in QuEr", false);
+    assert!(whole.ends_with(b"QuEr"));
 }
 
 #[test]
@@ -132,7 +196,7 @@ proptest! {
     #[test]
     fn any_text_is_read_to_its_end(text in any::<Vec<u8>>(), escapes in "[\\\\%&#xu0-9a-f;+]{0,60}") {
         let secrets = Secrets::of(&request("token=aaaa%25%25%5C%5C", SECRET));
-        secrets.masked(&text);
-        secrets.masked(escapes.as_bytes());
+        secrets.masked(&text, true);
+        secrets.masked(escapes.as_bytes(), true);
     }
 }

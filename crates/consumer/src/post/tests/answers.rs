@@ -164,6 +164,29 @@ async fn a_secret_that_a_receiver_sends_back_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_long_secret_is_not_kept_where_the_answer_is_cut() {
+    let token = "0123456789abcdefghijklmnopqrstuvwxyz".repeat(20);
+    for echoed in 1..8 {
+        let body = format!("no {token}").repeat(echoed);
+        let receiver = Receiver::answering(ok(body.as_bytes())).await;
+        let mut request = request(&receiver.url(), AMPLE);
+        request.url.set_query(Some(&format!("token={token}")));
+        let excerpt = local_post().post(request).await.unwrap().excerpt;
+        assert!(!excerpt.contains("0123"), "{excerpt}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_not_kept_where_a_quoted_line_is_cut() {
+    for before in 50..80 {
+        let before = "x".repeat(before);
+        let receiver = Receiver::answering(format!("{before}{SECRET} is no such page\r\n")).await;
+        let failure = failing(&local_post(), &receiver.url(), AMPLE).await;
+        assert!(!failure.detail.contains("hunt"), "{}", failure.detail);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let (target, _) = Receiver::recording().await;
     for status in [301, 302, 303, 307, 308] {

@@ -114,6 +114,22 @@ async fn the_phase_that_takes_too_long_is_named() {
 }
 
 #[tokio::test]
+async fn a_look_up_that_hangs_is_named() {
+    let (done, hangs) = std::sync::mpsc::channel::<()>();
+    let hangs = Mutex::new(hangs);
+    let post = looking_up(move |_| {
+        // Until the test is over.
+        let _ = hangs.lock().unwrap().recv();
+        Err(refused())
+    });
+    let failure = failing(&post, "http://hooks.example.com/", SHORT).await;
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    let phase = "looking up hooks.example.com: no more within 150ms";
+    assert!(failure.detail.contains(phase), "{}", failure.detail);
+    drop(done);
+}
+
+#[tokio::test]
 async fn a_name_is_reached_at_its_second_address() {
     let (receiver, _) = Receiver::recording().await;
     // Nobody listens on that port of the first.

@@ -178,6 +178,8 @@ async fn a_handshake_that_stalls_is_a_timeout() {
         std::future::pending::<()>().await;
     })
     .await;
-    let kind = kind_of_failure(&local_post(), &https(&receiver), SHORT).await;
-    assert_eq!(kind, FailureKind::Timeout);
+    let failure = failing(&local_post(), &https(&receiver), SHORT).await;
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    let phase = format!("TLS handshake with {}", receiver.address);
+    assert!(failure.detail.contains(&phase), "{}", failure.detail);
 }
