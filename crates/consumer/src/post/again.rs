@@ -2,7 +2,9 @@
 //!
 //! A receiver may close a connection at any moment between two requests (a reload, a limit of its own), and a request
 //! that meets such a close on its way is lost without the receiver's doing. It shows by a reused connection that ends
-//! before the first byte of an answer. Receivers know events that come twice by their `webhook-id`.
+//! before the first byte of an answer, or by a `408` in its place, with which some receivers say why they close
+//! ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9)). Receivers know events that come twice by their
+//! `webhook-id`.
 
 use std::future::Future;
 
@@ -29,8 +31,8 @@ pub struct Carried {
     pub outcome: Result<Answer, NoAnswer>,
     /// The connection had carried a request before.
     pub was_reused: bool,
-    /// The connection ended, by the receiver's side or the network's, before a byte of an answer came. Not so when the
-    /// time was up.
+    /// The connection ended, by the receiver's side or the network's, before a byte of an answer came, or a `408` came
+    /// with which the receiver closes it. Not so when the time was up.
     pub ended_unanswered: bool,
 }
 

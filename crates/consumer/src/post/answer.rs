@@ -5,15 +5,16 @@
 use std::time::{Duration, SystemTime};
 
 use delivery::EXCERPT_CHARS;
-use http::header::{HeaderName, RETRY_AFTER};
+use http::header::{CONNECTION, HeaderName, RETRY_AFTER};
 use httparse::{EMPTY_HEADER, ParserConfig, Status};
 
+use super::masking::Secrets;
 use super::retry_after::retry_after;
 
 /// At most this much of a body is read. A connection with more to come is closed.
 pub(super) const BODY_BYTES: usize = 64 * 1024;
 
-/// What is kept of it: twice what an excerpt can need, so that a secret across its end is still found whole.
+/// What is kept of it: twice what an excerpt can need.
 const KEPT_BYTES: usize = EXCERPT_CHARS * 4 * 2;
 
 /// Left of a receiver's own limit when a connection is given up: a request is on its way for a while.
@@ -34,6 +35,8 @@ pub(super) struct Answered {
     retry_after: Option<String>,
     /// How long the receiver keeps an idle connection.
     limit: Option<Duration>,
+    /// Whether it says that it closes the connection.
+    closes: bool,
     data: usize,
     kept: Vec<u8>,
     body: Body,
@@ -61,6 +64,7 @@ impl Answered {
         Self {
             retry_after: text(RETRY_AFTER).next().map(str::to_owned),
             limit: text(KEEP_ALIVE).find_map(idle_limit),
+            closes: text(CONNECTION).any(|value| lists(value, "close")),
             ..Self::of_status(head.status.as_u16())
         }
     }
@@ -71,10 +75,16 @@ impl Answered {
             status,
             retry_after: None,
             limit: None,
+            closes: false,
             data: 0,
             kept: Vec::new(),
             body: Body::Coming,
         }
+    }
+
+    /// Whether the receiver says with it that it has waited long enough for a request, and closes the connection.
+    pub(super) fn is_farewell(&self) -> bool {
+        self.status == 408 && self.closes
     }
 
     pub(super) fn wants_more(&self) -> bool {
@@ -114,14 +124,22 @@ impl Answered {
         retry_after(self.retry_after.as_deref()?, now)
     }
 
-    /// The first bytes of the body, after what became of it if it is not whole.
-    pub(super) fn said(&self) -> Vec<u8> {
+    /// The first bytes of the body, after what became of it if it is not whole; no secret of the request is in them.
+    pub(super) fn said(&self, secrets: &Secrets) -> Vec<u8> {
         let note = match &self.body {
             Body::Spoilt(why) => format!("[the body is not whole: {why}] "),
             _ => String::new(),
         };
-        [note.as_bytes(), &self.kept].concat()
+        let is_cut = self.body != Body::Whole || self.data > self.kept.len();
+        let kept = secrets.masked(&self.kept, is_cut);
+        [&secrets.masked(note.as_bytes(), false), &kept[..]].concat()
     }
+}
+
+/// Whether a word is in a list.
+fn lists(value: &str, word: &str) -> bool {
+    let mut words = value.split(',');
+    words.any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
 
 /// The limit in `timeout=5, max=100`.

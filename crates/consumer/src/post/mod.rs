@@ -19,7 +19,7 @@ mod wire;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use delivery::{Answer, Failure, FailureKind};
 use ipnet::IpNet;
@@ -173,7 +173,12 @@ impl Post for HttpPost {
 
 impl Carrier for HttpPost {
     async fn carry(&self, request: &Request, over: Over, deadline: Instant) -> Carried {
-        let mut trip = Trip::default();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let is_second = over == Over::NewConnection && !request.new_connection;
+        let mut trip = Trip {
+            left: is_second.then_some(left),
+            ..Trip::default()
+        };
         let ended = timeout_at(deadline, self.travel(request, over, &mut trip)).await;
         trip.arrived(ended.unwrap_or(Err(Ended::Late)), request)
     }
@@ -182,6 +187,8 @@ impl Carrier for HttpPost {
 /// How far a request has come over one connection.
 #[derive(Default)]
 struct Trip {
+    /// What the first of two trips has left of the request's timeout.
+    left: Option<Duration>,
     is_reused: bool,
     phase: Phase,
     wire: Option<Wire>,
@@ -249,15 +256,23 @@ impl Trip {
                 if ended.is_err() {
                     answered.spoil("it was not complete in time");
                 }
+                ended_unanswered = answered.is_farewell();
                 Ok(answer_of(&answered, &secrets))
             }
             (None, Err(Ended::NotConnected(no_answer))) => Err(no_answer),
             (None, Err(Ended::Late)) => {
                 let phase = match heard.bytes {
                     0 => self.phase.to_string(),
-                    _ => format!("reading the answer: {}", Unread::of(&heard.start).place()),
+                    _ => format!("reading the answer: {}", heard.unread(&secrets).place()),
                 };
-                let detail = format!("{phase}: no more within {:?}", request.timeout);
+                let timeout = request.timeout;
+                let time = match self.left {
+                    Some(left) => {
+                        format!("{:.1} s, what was left of {timeout:?}", left.as_secs_f64())
+                    }
+                    None => format!("{timeout:?}"),
+                };
+                let detail = format!("{phase}: no more within {time}");
                 Err(failure_about(FailureKind::Timeout, &detail, &secrets).into())
             }
             (None, Err(Ended::Unanswered(error))) => {
@@ -275,6 +290,11 @@ impl Trip {
 }
 
 impl Heard {
+    /// What its start says, without the request's secrets: what is quoted of it is cut after that.
+    fn unread(&self, secrets: &Secrets) -> Unread {
+        Unread::of(&secrets.masked(&self.start, true))
+    }
+
     /// Whether the receiver or the network ended the connection.
     fn is_ended_by_others(&self) -> bool {
         match &self.end {
@@ -289,7 +309,7 @@ impl Heard {
 
 /// What to make of bytes in which hyper found no head of an answer.
 fn unanswered(heard: Heard, error: &hyper::Error, secrets: &Secrets) -> Result<Answer, NoAnswer> {
-    let unread = Unread::of(&heard.start);
+    let unread = heard.unread(secrets);
     let place = unread.place();
     let (kind, detail) = match heard.end {
         Some(Ending::TooLong) => {
@@ -337,7 +357,7 @@ fn not_http(unread: &Unread) -> String {
 
 /// A failure whose detail quotes the receiver.
 fn failure_about(kind: FailureKind, detail: &str, secrets: &Secrets) -> Failure {
-    let detail = secrets.masked(detail.as_bytes());
+    let detail = secrets.masked(detail.as_bytes(), false);
     failure(kind, String::from_utf8_lossy(&detail))
 }
 
@@ -346,6 +366,6 @@ fn answer_of(answered: &Answered, secrets: &Secrets) -> Answer {
     Answer {
         status: answered.status,
         retry_after: answered.retry_after(SystemTime::now()),
-        excerpt: delivery::clean_excerpt(&secrets.masked(&answered.said())),
+        excerpt: delivery::clean_excerpt(&answered.said(secrets)),
     }
 }

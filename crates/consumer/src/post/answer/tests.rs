@@ -41,12 +41,18 @@ fn a_connection_is_kept_only_after_a_body_that_ended() {
     spoilt.spoil("closed");
     spoilt.spoil("something later");
     assert_eq!(spoilt.keep_for(IDLE), None);
-    assert_eq!(spoilt.said(), b"[the body is not whole: closed] ");
+    assert_eq!(
+        spoilt.said(&Secrets::default()),
+        b"[the body is not whole: closed] "
+    );
 
     let mut long = with("Server", "x");
     long.take(&vec![b'x'; BODY_BYTES]);
     assert!(!long.wants_more());
-    assert_eq!((long.keep_for(IDLE), long.said().len()), (None, KEPT_BYTES));
+    assert_eq!(
+        (long.keep_for(IDLE), long.said(&Secrets::default()).len()),
+        (None, KEPT_BYTES)
+    );
 }
 
 #[test]
@@ -54,7 +60,7 @@ fn what_cannot_be_read_is_an_answer_if_its_status_and_the_end_of_its_head_are_th
     let unread = Unread::of(b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: -1\r\n\r\nok");
     let answered = unread.into_answered("no length").unwrap();
     assert_eq!(answered.status, 200);
-    let said = String::from_utf8(answered.said()).unwrap();
+    let said = String::from_utf8(answered.said(&Secrets::default())).unwrap();
     assert_eq!(
         said,
         "[the body is not whole: no length: \"Content-Length: -1\"] "

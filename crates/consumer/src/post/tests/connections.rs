@@ -78,6 +78,41 @@ async fn a_request_lost_with_a_reused_connection_goes_out_again_and_is_one_attem
     }
 }
 
+/// What Apache and HAProxy say to an idle connection before they close it.
+const FAREWELL: &str =
+    "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: keep, Close\r\n\r\n";
+
+#[tokio::test]
+async fn a_reused_connection_that_is_closed_with_a_408_is_no_attempt() {
+    let script = &[Does::Answer, Does::Say(FAREWELL)];
+    let scripted = Scripted::new(script, script).await;
+    let post = local_post();
+    for _ in 0..10 {
+        assert_eq!(answer(&post, &scripted.receiver.url()).await.status, 200);
+    }
+    assert_eq!(scripted.seen(), (10, 19));
+}
+
+#[tokio::test]
+async fn a_408_is_an_answer_on_a_new_connection_and_where_the_connection_stays() {
+    const TOO_SLOW: &str = "HTTP/1.1 408 Too Slow\r\nContent-Length: 0\r\n\r\n";
+    const STAYS: &[Does] = &[Does::Answer, Does::Say(TOO_SLOW)];
+    const TWICE: &[Does] = &[Does::Answer, Does::Say(FAREWELL)];
+    for (first, later) in [
+        (&TWICE[1..], &TWICE[..1]),
+        (STAYS, &STAYS[..1]),
+        (TWICE, &TWICE[1..]),
+    ] {
+        let scripted = Scripted::new(first, later).await;
+        let post = local_post();
+        let url = scripted.receiver.url();
+        if first.len() > 1 {
+            answer(&post, &url).await;
+        }
+        assert_eq!(answer(&post, &url).await.status, 408);
+    }
+}
+
 #[tokio::test]
 async fn it_goes_out_again_once_and_on_a_new_connection() {
     let scripted = Scripted::new(&[Does::Answer, Does::Close], &[Does::Close]).await;
@@ -112,6 +147,18 @@ async fn nothing_goes_out_again_after_a_byte_of_an_answer() {
         assert!(says_so, "{}", failure.detail);
         assert_eq!(scripted.seen(), (1, 2), "{said:?}");
     }
+}
+
+#[tokio::test]
+async fn a_second_time_that_is_too_short_says_how_long_it_was() {
+    let scripted = Scripted::new(&[Does::Answer, Does::Close], &[Does::Stall]).await;
+    let post = local_post();
+    let url = scripted.receiver.url();
+    answer(&post, &url).await;
+    let failure = failing(&post, &url, PATIENT).await;
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    let says_so = failure.detail.ends_with("s, what was left of 1.5s");
+    assert!(says_so, "{}", failure.detail);
 }
 
 #[tokio::test]
