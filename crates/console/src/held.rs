@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use queue::{EntryErrorKind, MAX_BATCH, Queue, Received};
+use queue::{EntryErrorKind, MAX_BATCH, Queue, Received, Uptime};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// Batch calls at the same time.
 const CALLS: usize = 8;
@@ -20,13 +20,13 @@ pub(crate) struct Held {
     lease: Duration,
     messages: HashMap<String, Message>,
     /// The one whose lease ends first comes first.
-    ends: BTreeSet<(Instant, String)>,
+    ends: BTreeSet<(Uptime, String)>,
     received: u64,
 }
 
 struct Message {
     handle: String,
-    lease_until: Instant,
+    lease_until: Uptime,
     /// Which receive of this scan brought it.
     number: u64,
 }
@@ -67,8 +67,13 @@ impl Held {
         }
     }
 
+    /// Now, by the clock of the leases.
+    pub(crate) fn now(&self) -> Uptime {
+        self.queue.clock().uptime()
+    }
+
     /// The handle of a message and until when it is ours; nothing if it was lost.
-    pub(crate) fn lease(&self, message_id: &str) -> Option<(&str, Instant)> {
+    pub(crate) fn lease(&self, message_id: &str) -> Option<(&str, Uptime)> {
         let message = self.messages.get(message_id)?;
         Some((&message.handle, message.lease_until))
     }
@@ -76,7 +81,7 @@ impl Held {
     /// Extends every lease of which less than half is left. One that cannot be extended now keeps its end; one
     /// that is lost is let go: the message is back in the queue.
     pub(crate) async fn extend(&mut self) {
-        let due = Instant::now() + self.lease / 2;
+        let due = self.now() + self.lease / 2;
         let due: Vec<_> = self
             .ends
             .iter()
@@ -105,7 +110,7 @@ impl Held {
         }
     }
 
-    fn prolong(&mut self, id: String, end: Instant) {
+    fn prolong(&mut self, id: String, end: Uptime) {
         let Some(message) = self.messages.get_mut(&id) else {
             return;
         };
@@ -142,13 +147,13 @@ impl Held {
 }
 
 enum Extended {
-    Until(Instant),
+    Until(Uptime),
     NotNow,
     Lost,
 }
 
 async fn extend(queue: Queue, batch: Vec<Entry>, lease: Duration) -> Vec<(String, Extended)> {
-    let until = Instant::now() + lease;
+    let until = queue.clock().uptime() + lease;
     let changes: Vec<_> = batch.iter().map(|(_, h)| (h.as_str(), lease)).collect();
     let Ok(answers) = queue.change_visibility_batch(&changes).await else {
         return Vec::new();

@@ -285,8 +285,9 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
     }
 
     fn is_ours(&self, item: &Item) -> bool {
-        let enough = Instant::now() + LEASE_NEEDED;
-        let lease = self.taken.sweep.held.lease(&item.letter.message.message_id);
+        let held = &self.taken.sweep.held;
+        let enough = held.now() + LEASE_NEEDED;
+        let lease = held.lease(&item.letter.message.message_id);
         lease.is_some_and(|(_, until)| until >= enough)
     }
 

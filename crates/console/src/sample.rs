@@ -69,7 +69,7 @@ impl Sample<'_> {
                 (DEAD_LETTER.to_owned(), Attribute::string(json)),
                 ("event".to_owned(), Attribute::string("talent_created")),
             ]),
-            lease_until: tokio::time::Instant::now(),
+            lease_until: queue::Uptime::default(),
         })
     }
 }

@@ -144,7 +144,6 @@ mod tests {
     use bytes::Bytes;
     use delivery::Reason;
     use event::Timestamp;
-    use tokio::time::Instant;
 
     use super::*;
 
@@ -165,7 +164,7 @@ mod tests {
             attributes: names
                 .map(|name| (name, Attribute::string("value")))
                 .collect(),
-            lease_until: Instant::now(),
+            lease_until: queue::Uptime::default(),
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 use delivery::{Hide, Lane};
-use queue::{EntryErrorKind, Queue, Received};
-use tokio::time::{Instant, sleep, timeout};
+use queue::{EntryErrorKind, Queue, Received, Uptime};
+use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use crate::breakage::Breakage;
@@ -30,12 +30,12 @@ pub(crate) struct LeaseLost;
 const TRIES: u32 = 4;
 
 /// The lease of everything a lane holds. All messages of a lane came with one receive and are extended
-/// together, so one deadline serves.
+/// together, so one deadline serves. It runs on while the machine is suspended.
 #[derive(Debug)]
 pub(crate) struct Lease {
     queue: Queue,
     visibility: Duration,
-    until: Instant,
+    until: Uptime,
     deletes: Vec<OnItsWay>,
 }
 
@@ -70,7 +70,7 @@ impl Fate {
 }
 
 impl Lease {
-    pub(crate) fn new(queue: Queue, visibility: Duration, until: Instant) -> Self {
+    pub(crate) fn new(queue: Queue, visibility: Duration, until: Uptime) -> Self {
         Self {
             queue,
             visibility,
@@ -131,8 +131,12 @@ impl Lease {
         self.remaining().is_zero()
     }
 
+    fn now(&self) -> Uptime {
+        self.queue.clock().uptime()
+    }
+
     fn remaining(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+        self.now().until(self.until)
     }
 
     async fn renew(&mut self, visibility: Duration, lane: &Lane<Held>) -> Result<(), LeaseLost> {
@@ -143,7 +147,7 @@ impl Lease {
             .chain(deletes)
             .map(|handle| (handle, visibility))
             .collect();
-        let until = Instant::now() + visibility;
+        let until = self.now() + visibility;
         // Half of what is left stays for whoever has attempts to write down, should this come to nothing.
         let half = self.remaining() / 2;
         let Ok(refused) = timeout(half, set_visibility(&self.queue, &changes, self.until)).await
@@ -179,7 +183,7 @@ impl Lease {
 }
 
 /// Sets visibilities, trying again while that may help and the lease lasts; gives the positions refused.
-async fn set_visibility(queue: &Queue, changes: &[(&str, Duration)], until: Instant) -> Vec<usize> {
+async fn set_visibility(queue: &Queue, changes: &[(&str, Duration)], until: Uptime) -> Vec<usize> {
     let mut open: Vec<usize> = (0..changes.len()).collect();
     let mut refused = Vec::new();
     let mut wait = Duration::from_millis(100);
@@ -204,7 +208,7 @@ async fn set_visibility(queue: &Queue, changes: &[(&str, Duration)], until: Inst
             }
             Err(error) => debug!(%error, "a visibility call failed"),
         }
-        if open.is_empty() || Instant::now() + wait >= until {
+        if open.is_empty() || queue.clock().uptime() + wait >= until {
             break;
         }
         sleep(wait).await;
@@ -270,6 +274,15 @@ mod tests {
             lease.outlast(Duration::from_secs(32), &lane).await,
             Err(LeaseLost)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_runs_on_while_the_machine_is_suspended() {
+        let (mut lease, lane) = held_lane().await;
+        lease.queue.clock().suspend(VISIBILITY);
+        assert!(lease.is_over());
+        let enough = Duration::from_secs(1);
+        assert_eq!(lease.outlast(enough, &lane).await, Err(LeaseLost));
     }
 
     #[tokio::test(start_paused = true)]

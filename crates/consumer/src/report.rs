@@ -92,6 +92,17 @@ pub(crate) fn refused(message: &Received, why: &str) {
     );
 }
 
+/// A wait was written by a clock that was fast, and would have been longer than it was meant to be.
+pub(crate) fn wait_cut(message: &Received, remaining: Duration, cut: Duration) {
+    warn!(
+        message_id = message.message_id,
+        group = message.group,
+        remaining_s = remaining.as_secs_f64(),
+        cut_s = cut.as_secs_f64(),
+        "the clock by which this event's wait was written was fast, or ours is slow: the wait is cut to the length it was meant to have"
+    );
+}
+
 /// The ledger's record of an event cannot be read. It is held and its group waits: this needs a person.
 pub(crate) fn unreadable(message: &Received, why: &LedgerError) {
     error!(

@@ -126,7 +126,7 @@ impl Settler {
             source: shared.source.clone(),
             ledger: shared.ledger.clone(),
             memory: shared.memory.clone(),
-            clock: shared.clock,
+            clock: shared.clock.clone(),
             calls: Semaphore::new(CALLS),
         });
         tasks.spawn(collect(receiver, deleter.clone(), tasks.clone()));

@@ -1,7 +1,7 @@
 //! Looks from time to time whether the queues are still what they were when the worker started: somebody may change
 //! one under a running worker, and SQS tells nobody. What has become worse is said once, and once that it is over.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub(crate) struct Watch {
     needed: Duration,
     retention_s: AtomicU64,
     known: Mutex<Known>,
+    clock_is_off: AtomicBool,
 }
 
 struct Known {
@@ -81,12 +82,28 @@ impl Watch {
             dead_letters: dead_letters.clone(),
             needed,
             known: Mutex::new(known),
+            clock_is_off: AtomicBool::new(false),
         }
     }
 
     /// How long the source queue keeps a message, as the last look found it.
     pub(crate) fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_s.load(Relaxed))
+    }
+
+    /// Says it once if this machine's clock is not SQS's, and once that it is again.
+    pub(crate) fn look_at_the_clock(&self) {
+        let off_ms = self.source.clock().off_ms();
+        let was_off = self.clock_is_off.swap(off_ms.is_some(), Relaxed);
+        match off_ms {
+            Some(off_ms) if !was_off => warn!(
+                "this machine's clock is {:.1} s {} SQS's: the worker goes by SQS's time; set the clock right (NTP)",
+                off_ms.abs() as f64 / 1_000.0,
+                if off_ms > 0 { "ahead of" } else { "behind" }
+            ),
+            None if was_off => info!("this machine's clock agrees with SQS's again"),
+            _ => {}
+        }
     }
 
     /// Looks at both queues and says what has changed.

@@ -83,7 +83,7 @@ impl<P: Post> Worker<P> {
         let ledger = denials.watch_ledger(wiring.ledger);
         let dead_letters = denials.watch(wiring.dead_letters);
         let needed = settings.schedule.longest_life();
-        let notes = Notes::new(source.url(), ledger.clone(), wiring.clock);
+        let notes = Notes::new(source.url(), ledger.clone(), wiring.clock.clone());
         let shared = Shared {
             watch: Watch::new(&source, &dead_letters, needed),
             settings,
@@ -395,6 +395,7 @@ async fn may_open<P: Post>(shared: &Shared<P>) -> Option<&'static str> {
 /// Looks from time to time what became of the queues.
 async fn watch_the_queues<P: Post>(shared: Arc<Shared<P>>) {
     loop {
+        shared.watch.look_at_the_clock();
         sleep(BETWEEN_LOOKS).await;
         shared.watch.look().await;
     }

@@ -69,12 +69,47 @@ impl Record {
         let record = record.cloned();
         let mut record = record.unwrap_or(Self {
             attempts: Vec::new(),
-            state: RecordState::Waiting { not_before: now },
+            state: RecordState::waiting(now, Duration::ZERO),
             receives: 0,
             begun: 0,
         });
         record.begun = record.begun.saturating_add(1);
         record
+    }
+
+    /// Whether it is too early at `now`. No more seems to be left of a wait than it was long, unless clocks are off:
+    /// then no more than that is waited. What would not live to see the end of its wait is set aside instead.
+    fn too_early(
+        &self,
+        schedule: &RetrySchedule,
+        life: &Lifetime,
+        now: Timestamp,
+    ) -> Option<Visit> {
+        let RecordState::Waiting {
+            not_before,
+            wait_ms,
+        } = self.state
+        else {
+            return None;
+        };
+        let longest = match wait_ms {
+            Some(wait_ms) => Duration::from_millis(wait_ms),
+            None => schedule.longest_wait_after(self.attempts.len() as u32),
+        };
+        let left = now.until(not_before);
+        let (remaining, cut) = match left > longest + CLOCKS_DIFFER {
+            true => (longest, left - longest),
+            false => (left, Duration::ZERO),
+        };
+        if remaining.is_zero() {
+            return None;
+        }
+        Some(match life.allows_visit(now.plus(remaining), now) {
+            true => Visit::TooEarly { remaining, cut },
+            false => Visit::SetAside {
+                reason: Reason::Expiring,
+            },
+        })
     }
 }
 
@@ -86,6 +121,10 @@ pub enum RecordState {
     Waiting {
         /// Not to be attempted before this moment.
         not_before: Timestamp,
+        /// How long that was when it was written: whoever finds it early waits no longer than that, whatever the
+        /// clocks say. Records of before have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wait_ms: Option<u64>,
     },
     /// It is never attempted again, only sent to the internal queue and deleted.
     Exhausted(Verdict),
@@ -167,6 +206,16 @@ pub struct Watch {
     pub last: Timestamp,
 }
 
+impl RecordState {
+    /// A wait that begins now.
+    pub fn waiting(now: Timestamp, wait: Duration) -> Self {
+        Self::Waiting {
+            not_before: now.plus(wait),
+            wait_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
 /// Why an event is set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -201,6 +250,9 @@ pub enum Visit {
     TooEarly {
         /// For so long.
         remaining: Duration,
+        /// So much was cut: the wait would have been longer than the schedule has it, since the clock by which it
+        /// was written was fast. What remains is to be written down in its place.
+        cut: Duration,
     },
     /// Its attempts are used up, or it never gets a verdict: set it aside.
     SetAside {
@@ -215,6 +267,9 @@ pub enum Visit {
     /// It has come to its end already: delete it.
     Done,
 }
+
+/// Clocks that are right differ by less.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(1);
 
 impl Visit {
     /// Opens a visit at `now`. A receive is not an attempt, so the attempts come from the record, never from the
@@ -231,34 +286,27 @@ impl Visit {
     ) -> Self {
         let made = record.map_or(0, |r| r.attempts.len() as u32);
         let receives = receive_count.saturating_sub(record.map_or(0, |r| r.receives));
-        match record.map(|r| (r, &r.state)) {
-            Some((_, RecordState::Exhausted(verdict))) => Self::Decided {
+        let settled = match record.map(|r| &r.state) {
+            Some(RecordState::Exhausted(verdict)) => Some(Self::Decided {
                 verdict: verdict.clone(),
-            },
-            Some((_, RecordState::Done)) => Self::Done,
+            }),
+            Some(RecordState::Done) => Some(Self::Done),
             // The schedule was made shorter while the event waited.
-            _ if made >= schedule.attempts() => Self::SetAside {
+            _ if made >= schedule.attempts() => Some(Self::SetAside {
                 reason: Reason::Exhausted,
-            },
-            Some((_, RecordState::Waiting { not_before })) if *not_before > now => {
-                match life.allows_visit(*not_before, now) {
-                    true => Self::TooEarly {
-                        remaining: now.until(*not_before),
-                    },
-                    false => Self::SetAside {
-                        reason: Reason::Expiring,
-                    },
-                }
-            }
+            }),
+            _ => record.and_then(|record| record.too_early(schedule, life, now)),
+        };
+        settled.unwrap_or_else(|| match record {
             _ if !life.allows_attempt(now) => Self::SetAside {
                 reason: Reason::Expiring,
             },
-            Some((record, _)) if record.begun >= MOST_BEGUN => Self::SetAside {
+            Some(record) if record.begun >= MOST_BEGUN => Self::SetAside {
                 reason: Reason::ReceiveCountExceeded,
             },
             _ if receives >= schedule.suspicious_receives() => Self::Watch { n: made + 1 },
             _ => Self::Attempt { n: made + 1 },
-        }
+        })
     }
 }
 
@@ -300,7 +348,14 @@ mod tests {
 
     fn waiting(attempts: u32, not_before_ms: u64) -> Record {
         let not_before = Timestamp::from_millis(not_before_ms);
-        record(attempts, RecordState::Waiting { not_before })
+        let wait_ms = None;
+        record(
+            attempts,
+            RecordState::Waiting {
+                not_before,
+                wait_ms,
+            },
+        )
     }
 
     #[test]
@@ -313,11 +368,38 @@ mod tests {
     fn a_message_that_comes_before_its_time_is_hidden_for_the_remainder() {
         let early = open(Some(&waiting(2, 1_000_500)), 2, NOW);
         let remaining = Duration::from_millis(500);
-        assert_eq!(early, Visit::TooEarly { remaining });
+        let cut = Duration::ZERO;
+        assert_eq!(early, Visit::TooEarly { remaining, cut });
         assert_eq!(
             open(Some(&waiting(2, 1_000_000)), 2, NOW),
             Visit::Attempt { n: 3 }
         );
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_it_was_meant_to_be_whatever_the_clocks_say() {
+        let found = |wait_s: Option<u64>, left_ms: u64| {
+            let not_before = NOW.plus(Duration::from_millis(left_ms));
+            let wait_ms = wait_s.map(|s| s * 1_000);
+            let state = RecordState::Waiting {
+                not_before,
+                wait_ms,
+            };
+            match open(Some(&record(2, state)), 2, NOW) {
+                Visit::TooEarly { remaining, cut } => (remaining.as_millis(), cut.as_millis()),
+                Visit::Attempt { n: 3 } => (0, 0),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(found(Some(60), 60_000), (60_000, 0));
+        assert_eq!(found(Some(60), 61_000), (61_000, 0));
+        assert_eq!(found(Some(60), 105_000), (60_000, 45_000));
+        // A `Retry-After` that was accepted, and a record that does not say how long its wait was.
+        assert_eq!(found(Some(900), 800_000), (800_000, 0));
+        assert_eq!(found(None, 800_000), (60_000, 740_000));
+        // A visit that was cut short had no wait.
+        assert_eq!(found(Some(0), 700), (700, 0));
+        assert_eq!(found(Some(0), 45_000), (0, 0));
     }
 
     #[test]
@@ -368,7 +450,21 @@ mod tests {
         let noted = serde_json::json!({"watched": {"a": {"since": at, "last": at}}});
         assert_eq!(state(RecordState::Watched(watched)), noted);
         let waiting = serde_json::json!({"waiting": {"not_before": "1970-01-01T00:16:40.000Z"}});
-        assert_eq!(state(RecordState::Waiting { not_before: NOW }), waiting);
+        let of_before = RecordState::Waiting {
+            not_before: NOW,
+            wait_ms: None,
+        };
+        assert_eq!(state(of_before.clone()), waiting);
+        assert_eq!(
+            serde_json::from_value::<RecordState>(waiting).ok(),
+            Some(of_before)
+        );
+        let waiting = serde_json::json!({"waiting": {
+            "not_before": "1970-01-01T00:16:40.000Z", "wait_ms": 60_000
+        }});
+        let begun = Timestamp::from_millis(940_000);
+        let minute = Duration::from_secs(60);
+        assert_eq!(state(RecordState::waiting(begun, minute)), waiting);
     }
 
     #[test]
@@ -439,10 +535,10 @@ mod tests {
             begun: MOST_BEGUN,
             ..waiting(2, 1_000_500)
         };
-        let remaining = Duration::from_millis(500);
+        let (remaining, cut) = (Duration::from_millis(500), Duration::ZERO);
         for record in [waiting(2, 1_000_500), watched] {
             let visit = open(Some(&record), 5_000, NOW);
-            assert_eq!(visit, Visit::TooEarly { remaining });
+            assert_eq!(visit, Visit::TooEarly { remaining, cut });
         }
     }
 
@@ -462,7 +558,14 @@ mod tests {
         let expiring = Visit::SetAside {
             reason: Reason::Expiring,
         };
-        let waiting_until = |at: Timestamp| waiting(2, at.as_millis());
+        let waiting_until = |not_before: Timestamp| {
+            let wait_ms = Some(7_200_000);
+            let state = RecordState::Waiting {
+                not_before,
+                wait_ms,
+            };
+            record(2, state)
+        };
         // It would wait too long, it comes too late, or its turn comes in time.
         for (record, now, visit) in [
             (

@@ -160,12 +160,21 @@ impl RetrySchedule {
     /// How long one life may take if nobody is late: all waits, each as long as a receiver may ask for, and all
     /// attempts, each as long as it may take. A queue that keeps an event for less loses it with attempts left.
     pub fn longest_life(&self) -> Duration {
-        let longest = |delay: &Duration| match self.0.retry_after {
-            RetryAfter::Lengthen { max } => max.max(*delay),
-            RetryAfter::Ignore => *delay,
-        };
-        let waits: Duration = self.0.delays.iter().map(longest).sum();
+        let waits: Duration = self.0.delays.iter().map(|wait| self.longest(*wait)).sum();
         waits + self.timeout() * self.attempts()
+    }
+
+    /// The longest wait there can be after `made` attempts: as long as a receiver may ask for.
+    pub fn longest_wait_after(&self, made: u32) -> Duration {
+        let delay = self.0.delays.get(made.saturating_sub(1) as usize);
+        delay.map_or(Duration::ZERO, |delay| self.longest(*delay))
+    }
+
+    fn longest(&self, delay: Duration) -> Duration {
+        match self.0.retry_after {
+            RetryAfter::Lengthen { max } => max.max(delay),
+            RetryAfter::Ignore => delay,
+        }
     }
 
     /// From so many receives without the end of a visit on an event is watched, since it may kill the worker: 20 a

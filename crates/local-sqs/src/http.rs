@@ -88,18 +88,18 @@ async fn answer(State(face): State<Face>, request: Request) -> Response {
             .unwrap_or_default()
     };
     if header("content-type").starts_with(QUERY_CONTENT_TYPE) {
-        return write(face.answer_query(head.uri.path(), &body).await);
+        let reply = face.answer_query(head.uri.path(), &body).await;
+        return write(reply, face.sqs.date());
     }
-    match header("x-amz-target").strip_prefix(TARGET_PREFIX) {
-        Some(action) => write(face.sqs.answer(action, &body, &face.stop).await),
+    let reply = match header("x-amz-target").strip_prefix(TARGET_PREFIX) {
+        Some(action) => face.sqs.answer(action, &body, &face.stop).await,
         None => {
             let message = "The request must name its action in the header X-Amz-Target.";
-            write(
-                face.sqs
-                    .refuse(&SqsError::new(ErrorKind::UnknownOperation, message)),
-            )
+            let error = SqsError::new(ErrorKind::UnknownOperation, message);
+            face.sqs.refuse(&error)
         }
-    }
+    };
+    write(reply, face.sqs.date())
 }
 
 impl Face {
@@ -113,11 +113,12 @@ impl Face {
     }
 }
 
-fn write(reply: Reply) -> Response {
+fn write(reply: Reply, date: String) -> Response {
     let mut response = Response::builder()
         .status(reply.status)
         .header(header::CONTENT_TYPE, reply.content_type)
-        .header("x-amzn-RequestId", reply.request_id);
+        .header("x-amzn-RequestId", reply.request_id)
+        .header(header::DATE, date);
     if let Some(error) = reply.query_error {
         response = response.header("x-amzn-query-error", error);
     }

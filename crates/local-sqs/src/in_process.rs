@@ -49,18 +49,20 @@ impl HttpConnector for InProcess {
                 .body()
                 .bytes()
                 .ok_or_else(|| ConnectorError::user("the request has a streaming body".into()))?;
-            respond(sqs.answer(action, body, &CancellationToken::new()).await)
+            let reply = sqs.answer(action, body, &CancellationToken::new()).await;
+            respond(reply, sqs.date())
         })
     }
 }
 
-fn respond(reply: Reply) -> Result<HttpResponse, ConnectorError> {
+fn respond(reply: Reply, date: String) -> Result<HttpResponse, ConnectorError> {
     let status = StatusCode::try_from(reply.status)
         .map_err(|error| ConnectorError::other(error.into(), None))?;
     let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
     let headers = response.headers_mut();
     headers.insert("content-type", reply.content_type);
     headers.insert("x-amzn-requestid", reply.request_id);
+    headers.insert("date", date);
     if let Some(error) = reply.query_error {
         headers.insert("x-amzn-query-error", error);
     }

@@ -1,6 +1,7 @@
 //! The engine behind a lock, a clock for it, and the waiting of long polls. Both faces answer through here.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -55,6 +56,7 @@ impl LocalSqs {
         let clock = Clock {
             start_ms,
             anchor: OnceLock::new(),
+            passed_ms: AtomicU64::new(0),
         };
         Self {
             shared: Arc::new(Shared {
@@ -127,6 +129,21 @@ impl LocalSqs {
         let stop = CancellationToken::new();
         let reply = self.answer(action, body.as_bytes(), &stop).await;
         String::from_utf8_lossy(&reply.body).into_owned()
+    }
+
+    /// The `Date` of an answer given now, by the clock that the queues go by.
+    pub(crate) fn date(&self) -> String {
+        let since_epoch = Duration::from_millis(self.shared.clock.now());
+        httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since_epoch)
+    }
+
+    /// Lets time pass for the queues alone, unseen by tokio's clock: a test's worker was suspended meanwhile.
+    pub fn pass(&self, duration: Duration) {
+        let clock = &self.shared.clock;
+        let _ = clock.anchor();
+        clock
+            .passed_ms
+            .fetch_add(duration.as_millis() as u64, Relaxed);
     }
 
     pub(crate) fn refuse(&self, error: &SqsError) -> Reply {
@@ -210,6 +227,8 @@ struct Clock {
     start_ms: Option<UnixMs>,
     /// Set at the first request, when a runtime (and a paused clock) is there for certain.
     anchor: OnceLock<Anchor>,
+    /// Time that passed besides: see [`LocalSqs::pass`].
+    passed_ms: AtomicU64,
 }
 
 #[derive(Clone, Copy)]
@@ -221,12 +240,14 @@ struct Anchor {
 impl Clock {
     fn now(&self) -> UnixMs {
         let anchor = self.anchor();
-        anchor.ms + anchor.instant.elapsed().as_millis() as UnixMs
+        let passed_ms = self.passed_ms.load(Relaxed);
+        anchor.ms + anchor.instant.elapsed().as_millis() as UnixMs + passed_ms
     }
 
     fn instant_of(&self, at: UnixMs) -> Instant {
         let anchor = self.anchor();
-        anchor.instant + Duration::from_millis(at.saturating_sub(anchor.ms))
+        let passed_ms = self.passed_ms.load(Relaxed);
+        anchor.instant + Duration::from_millis(at.saturating_sub(anchor.ms + passed_ms))
     }
 
     fn anchor(&self) -> Anchor {

@@ -151,7 +151,7 @@ pub async fn send_strict_checkpointed(
         queue,
         &mut file,
         options,
-        clock,
+        clock.clone(),
         &mut progress,
         stop.clone(),
     )

@@ -7,12 +7,13 @@ pub mod admin;
 mod attributes;
 mod clock;
 mod connection;
+mod dates;
 mod error;
 mod message;
 mod queue;
 
 pub use attributes::{DedupScope, QueueAttributes};
-pub use clock::Clock;
+pub use clock::{Clock, Uptime};
 pub use connection::Sqs;
 pub use error::{EntryError, EntryErrorKind, QueueError};
 pub use message::{Attribute, AttributeValue, Outgoing, Received, Sent};

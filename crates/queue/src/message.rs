@@ -6,7 +6,8 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use bytes::Bytes;
 use event::Timestamp;
-use tokio::time::Instant;
+
+use crate::Uptime;
 
 /// The value of a message attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,12 +136,12 @@ pub struct Received {
     /// All message attributes.
     pub attributes: BTreeMap<String, Attribute>,
     /// Until when SQS surely hides it from others: counted from the moment the receive was *asked for*,
-    /// since nothing tells when within the long poll SQS handed it out.
-    pub lease_until: Instant,
+    /// since nothing tells when within the long poll SQS handed it out. By [`Queue::clock`](crate::Queue::clock).
+    pub lease_until: Uptime,
 }
 
 impl Received {
-    pub(crate) fn from_sdk(message: Message, lease_until: Instant) -> Option<Self> {
+    pub(crate) fn from_sdk(message: Message, lease_until: Uptime) -> Option<Self> {
         let mut system = message.attributes.unwrap_or_default();
         let sent_at = take_number(&mut system, MessageSystemAttributeName::SentTimestamp);
         let receive_count = take_number(

@@ -10,13 +10,12 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
     SendMessageBatchRequestEntry,
 };
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::attributes::QueueAttributes;
 use crate::error::{EntryError, QueueError};
 use crate::message::{Outgoing, Received, Sent};
-use crate::{MAX_BATCH, MAX_WAIT_S, Sqs};
+use crate::{Clock, MAX_BATCH, MAX_WAIT_S, Sqs};
 
 /// The API actions.
 const SEND: &str = "SendMessageBatch";
@@ -108,6 +107,11 @@ impl Queue {
         &self.inner.url
     }
 
+    /// The clock that knows SQS's time: the one of the connection.
+    pub fn clock(&self) -> &Clock {
+        self.sqs.clock()
+    }
+
     /// The attributes as they were when the queue was opened.
     pub fn attributes(&self) -> &QueueAttributes {
         &self.inner.attributes
@@ -184,7 +188,7 @@ impl Queue {
     /// # Errors
     /// When the call failed.
     pub async fn receive(&self, options: ReceiveOptions) -> Result<Vec<Received>, QueueError> {
-        let lease_until = Instant::now() + options.visibility;
+        let lease_until = self.clock().uptime() + options.visibility;
         let attempt_id = self.is_fifo().then(|| Uuid::new_v4().to_string());
         let answer = self
             .sqs

@@ -151,7 +151,7 @@ impl DynamoDb {
         let now = now();
         let record = Record {
             attempts: Vec::new(),
-            state: RecordState::Waiting { not_before: now },
+            state: RecordState::waiting(now, Duration::ZERO),
             receives: 0,
             begun: 0,
         };

@@ -155,7 +155,7 @@ impl Fleet {
             dead_letters,
             ledger: Ledger::over(Arc::new(ledger), RETENTION),
             post: self.callbacks.of(worker, wires.clone()),
-            clock: self.clock,
+            clock: self.clock.clone(),
         };
         let program = consumer::Worker::new(self.settings(), wiring);
         let (health, stop) = (program.health(), CancellationToken::new());

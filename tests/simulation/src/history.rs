@@ -120,7 +120,7 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         network: network.clone(),
         ledger: ledger.clone(),
         callbacks: Callbacks::new(plan.clone(), dice.fork(), log.clone()),
-        clock,
+        clock: clock.clone(),
         dice: dice.fork(),
         trouble: trouble.clone(),
         log: log.clone(),
@@ -248,7 +248,15 @@ async fn produce(plan: &Plan, sqs: &Sqs, url: &str, clock: Clock, dice: &Dice) -
         let lines = lines(plan, &mut next, session == plan.sessions, dice);
         let options = SendOptions::default();
         let stop = CancellationToken::new();
-        let report = producer::send(&queue, lines.as_bytes(), &options, clock, |_| {}, stop).await;
+        let report = producer::send(
+            &queue,
+            lines.as_bytes(),
+            &options,
+            clock.clone(),
+            |_| {},
+            stop,
+        )
+        .await;
         match report {
             Ok(report) if report.is_complete() => {}
             other => unsent.push(format!("the producer could not send all: {other:?}")),

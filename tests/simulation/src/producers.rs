@@ -80,7 +80,7 @@ async fn run(seed: u64) -> ProducersReport {
             lines: lines(number, &dice),
             url: url.clone(),
             network: network.clone(),
-            clock,
+            clock: clock.clone(),
             dice: dice.fork(),
         };
         lives.push((
@@ -190,7 +190,7 @@ impl Producer {
             self.lines.as_bytes(),
             &options,
             Some(&mut checkpoint),
-            self.clock,
+            self.clock.clone(),
             |_| {},
             CancellationToken::new(),
         );

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::visit::LONGEST_HOLD;
-use super::{End, LaneRun};
+use super::{End, LaneRun, Settled};
 use crate::breakage::Breakage;
 use crate::gate::Cause;
 use crate::memory::Unwritten;
@@ -123,10 +123,27 @@ impl<P: Post> LaneRun<'_, P> {
         attempts: Vec<Attempt>,
         wait: Duration,
     ) -> Result<Duration, End> {
-        let ends_at = self.shared.clock.now().plus(wait);
+        let ends_at = self.shared.clock.latest().plus(wait);
         let record = self.waiting(attempts, wait);
         self.write(known.seen.as_ref(), record).await?;
-        Ok(self.shared.clock.now().until(ends_at))
+        Ok(self.shared.clock.earliest().until(ends_at))
+    }
+
+    /// The clock by which a wait was written was fast: what is left of the wait is written in its place, so that it
+    /// is cut once.
+    pub(super) async fn shorten(
+        &mut self,
+        known: Known,
+        remaining: Duration,
+        cut: Duration,
+    ) -> Result<Settled, End> {
+        report::wait_cut(&self.head().message, remaining, cut);
+        if let Some(record) = known.record {
+            let state = RecordState::waiting(self.shared.clock.latest(), remaining);
+            self.write(known.seen.as_ref(), Record { state, ..record })
+                .await?;
+        }
+        Err(End::Wait(remaining))
     }
 
     /// The visit ends between two attempts. Those it made count: the next visit goes on from them.
@@ -156,8 +173,8 @@ impl<P: Post> LaneRun<'_, P> {
     }
 
     pub(super) fn waiting(&self, attempts: Vec<Attempt>, wait: Duration) -> Record {
-        let not_before = self.shared.clock.now().plus(wait);
-        self.record(attempts, RecordState::Waiting { not_before })
+        let state = RecordState::waiting(self.shared.clock.latest(), wait);
+        self.record(attempts, state)
     }
 
     pub(super) fn record(&self, attempts: Vec<Attempt>, state: RecordState) -> Record {

@@ -39,13 +39,14 @@ impl<P: Post> LaneRun<'_, P> {
         }
         let known = self.known().await?;
         let message = &self.head().message;
-        let now = self.shared.clock.now();
+        let now = self.shared.clock.earliest();
         let schedule = &self.shared.settings.schedule;
         let record = known.record.as_ref();
         let life = self.life();
         let visit = Visit::open(schedule, record, message.receive_count, &life, now);
         match breakage::visit(visit, record, message.receive_count) {
-            Visit::TooEarly { remaining } => Err(End::Wait(remaining)),
+            Visit::TooEarly { remaining, cut } if cut.is_zero() => Err(End::Wait(remaining)),
+            Visit::TooEarly { remaining, cut } => self.shorten(known, remaining, cut).await,
             Visit::Attempt { n } => self.attempt_from(n, known).await,
             Visit::Watch { n } => {
                 let known = self.begin_watched(known).await?;

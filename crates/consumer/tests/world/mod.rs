@@ -247,7 +247,7 @@ impl World {
             dead_letters: self.dead_letters.clone(),
             ledger: self.ledger.clone(),
             post: self.receiver.clone(),
-            clock: self.clock,
+            clock: self.clock.clone(),
         };
         Worker::new(self.settings.clone(), wiring)
     }

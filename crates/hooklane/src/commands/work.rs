@@ -11,7 +11,7 @@ use queue::admin::{
     Backstop, Keeping, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, RETENTION_S, backstop, keeping,
     source_retention_s,
 };
-use queue::{Clock, Queue, QueueError, Sqs};
+use queue::{Queue, QueueError, Sqs};
 use store::{Ledger, LedgerError, LedgerSpec};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +103,7 @@ async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Work
         dead_letters,
         ledger,
         post,
-        clock: Clock::system(),
+        clock: sqs.clock().clone(),
     };
     Ok(Some(Worker::new(settings, wiring)))
 }

@@ -400,6 +400,28 @@ async fn pages_and_tags_and_move_tasks_reach_the_sdk() {
 }
 
 #[tokio::test]
+async fn an_answer_is_dated_by_the_clock_of_the_queues() {
+    let server = Server::start().await;
+    // A thousand days, so that no date of the machine's own could be taken for it.
+    let ahead = Duration::from_secs(1_000 * 24 * 3600);
+    let years = |answer: &str| {
+        let date = answer.lines().find_map(|line| {
+            let (name, date) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("date").then_some(date)
+        });
+        let year = date
+            .and_then(|date| date.split(' ').nth(3))
+            .expect("a date");
+        year.parse::<u32>().expect("a year")
+    };
+    let before = years(&server.json("ListQueues", "{}").await);
+    server.sqs.pass(ahead);
+    let after = years(&server.json("ListQueues", "{}").await);
+    assert!(after >= before + 2, "{before}, {after}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_face_on_a_socket_and_one_in_process_share_their_queues() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());

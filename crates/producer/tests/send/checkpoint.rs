@@ -262,7 +262,7 @@ async fn an_event_that_another_producer_swallowed_is_told() {
     let send = || async {
         let (options, stop) = (SendOptions::default(), CancellationToken::new());
         let input = input.as_bytes();
-        producer::send(&rig.queue, input, &options, clock, |_| {}, stop)
+        producer::send(&rig.queue, input, &options, clock.clone(), |_| {}, stop)
             .await
             .unwrap()
     };

@@ -104,7 +104,7 @@ mod tests {
         let attempts = delivery::MAX_DELAYS as u32 + 1;
         Record {
             attempts: (1..=attempts).map(attempt).collect(),
-            state: RecordState::Waiting { not_before: at },
+            state: RecordState::waiting(at, Duration::ZERO),
             receives: u32::MAX,
             begun: u32::MAX,
         }

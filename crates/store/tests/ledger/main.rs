@@ -42,7 +42,7 @@ fn record(attempts: u32) -> Record {
     let attempt = |n| Attempt::new(0, n, at, Duration::from_millis(8), &refused);
     Record {
         attempts: (1..=attempts).map(attempt).collect(),
-        state: RecordState::Waiting { not_before: at },
+        state: RecordState::waiting(at, Duration::ZERO),
         receives: 1,
         begun: 0,
     }

@@ -182,7 +182,7 @@ mod tests {
             first_received_at: None,
             redriven_from: None,
             attributes: attributes.collect::<BTreeMap<_, _>>(),
-            lease_until: tokio::time::Instant::now(),
+            lease_until: queue::Uptime::default(),
         })
     }
 
