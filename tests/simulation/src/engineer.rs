@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use console::{Audit, Filter, LetterFile, Outcome, Selection, TAKE_LEASE, Target};
-use queue::Queue;
 use queue::admin::Pair;
+use queue::{Clock, Queue};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::history::START;
 use crate::log::{Caller, Event, Log};
 use crate::network::{Network, event_of};
 use crate::wires::Wires;
@@ -92,7 +93,9 @@ impl Desk {
             dice: self.network.dice.fork(),
             ..self.network.clone()
         };
-        let queues = network.queues(&self.pair).await;
+        let queues = network
+            .queues(&self.pair, Clock::virtual_from(START.plus(self.log.now())))
+            .await;
         wires.arm();
         let stop = CancellationToken::new();
         let mut task = tokio::spawn(carry_out(

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::callback::Callbacks;
 use crate::dice::Dice;
+use crate::history::START;
 use crate::ledger;
 use crate::log::{Caller, Log, Turn, Worker};
 use crate::network::Network;
@@ -40,7 +41,6 @@ pub(crate) struct Fleet {
     pub(crate) network: Network,
     pub(crate) ledger: Arc<dyn Backend>,
     pub(crate) callbacks: Callbacks,
-    pub(crate) clock: Clock,
     pub(crate) dice: Dice,
     pub(crate) trouble: Arc<AtomicBool>,
     pub(crate) log: Log,
@@ -140,7 +140,8 @@ impl Fleet {
             dice: self.dice.fork(),
             ..self.network.clone()
         };
-        let (source, dead_letters) = network.queues(&self.pair).await;
+        let clock = self.clock_of(worker);
+        let (source, dead_letters) = network.queues(&self.pair, clock.clone()).await;
         let ledger = ledger::Way {
             to: self.ledger.clone(),
             worker,
@@ -155,7 +156,7 @@ impl Fleet {
             dead_letters,
             ledger: Ledger::over(Arc::new(ledger), RETENTION),
             post: self.callbacks.of(worker, wires.clone()),
-            clock: self.clock.clone(),
+            clock,
         };
         let program = consumer::Worker::new(self.settings(), wiring);
         let (health, stop) = (program.health(), CancellationToken::new());
@@ -203,6 +204,24 @@ impl Fleet {
         let now = self.log.now();
         self.log.seen().summaries.push((now, worker, summary));
         self.log.turn(worker, Turn::Stopped(in_hand(health)));
+    }
+
+    /// The clock of a worker's machine: it may be off, until somebody sets it right.
+    fn clock_of(&self, worker: Worker) -> Clock {
+        let now = self.log.now();
+        let clock = Clock::virtual_from(START.plus(now));
+        let Some(wrong) = self.plan.clocks.get(worker.slot) else {
+            return clock;
+        };
+        if now < wrong.until {
+            clock.set_forward(wrong.ahead_ms);
+            let (clock, wrong) = (clock.clone(), *wrong);
+            tokio::spawn(async move {
+                sleep(wrong.until - now).await;
+                clock.set_forward(-wrong.ahead_ms);
+            });
+        }
+        clock
     }
 
     fn settings(&self) -> Settings {

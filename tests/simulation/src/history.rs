@@ -120,7 +120,6 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         network: network.clone(),
         ledger: ledger.clone(),
         callbacks: Callbacks::new(plan.clone(), dice.fork(), log.clone()),
-        clock: clock.clone(),
         dice: dice.fork(),
         trouble: trouble.clone(),
         log: log.clone(),

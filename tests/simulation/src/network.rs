@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use queue::admin::Pair;
-use queue::{Queue, Sqs};
+use queue::{Clock, Queue, Sqs};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -100,8 +100,8 @@ impl Network {
     }
 
     /// Opens the source queue and the internal queue. Who cannot is started again by whoever looks after it.
-    pub(crate) async fn queues(self, pair: &Pair) -> (Queue, Queue) {
-        let sqs = Sqs::in_process(self.client());
+    pub(crate) async fn queues(self, pair: &Pair, clock: Clock) -> (Queue, Queue) {
+        let sqs = Sqs::in_process_at(self.client(), clock);
         let open = async |url| {
             loop {
                 match Queue::open(&sqs, url).await {

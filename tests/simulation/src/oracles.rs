@@ -292,6 +292,15 @@ impl View<'_> {
         self.left.dead.iter().any(|dead| dead.event == Some(event))
     }
 
+    /// By how much a moment that a worker wrote down may be wrong, or a wait too short: nothing but rounding if clocks are
+    /// right. SQS's time is known to a second and how long a call took, and what is off by half a second is believed.
+    fn clock_error(&self) -> Duration {
+        match self.plan().clocks.is_empty() {
+            true => Duration::from_millis(2),
+            false => Duration::from_secs(2),
+        }
+    }
+
     fn was_struck(&self, request: &Request, until: Duration) -> bool {
         self.seen.was_struck(request.worker, request.at, until)
     }

@@ -105,6 +105,16 @@ pub(crate) struct Plan {
     pub(crate) max_in_flight: usize,
     /// How often a callback has closed a connection that is used again, in per cent.
     pub(crate) closes: u64,
+    /// The clocks of workers' machines, one entry a worker; none if all are right.
+    pub(crate) clocks: Vec<WrongClock>,
+}
+
+/// A wall clock that is wrong until it is set right.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WrongClock {
+    /// So much more than SQS's does it show, or less.
+    pub(crate) ahead_ms: i64,
+    pub(crate) until: Duration,
 }
 
 #[derive(Debug)]
@@ -176,7 +186,7 @@ impl Plan {
         };
         // A worker that drains polls every second: it is not asked to wait for hours.
         let is_short = waits(&delays) < LONG && profile != Profile::Refusals;
-        Self {
+        let mut plan = Self {
             profile,
             kind: match profile {
                 Profile::Standard => Kind::Standard,
@@ -195,7 +205,10 @@ impl Plan {
             max_in_flight: dice.within(2..=20) as usize,
             counts: counts(profile, &dice.fork()),
             closes: dice.fork().one_of(&[0, 0, 30]),
-        }
+            clocks: Vec::new(),
+        };
+        plan.clocks = clocks(plan.workers.len(), &dice.fork());
+        plan
     }
 
     /// A short history without chance in which a worker is killed at its n-th crossing, and another goes on.
@@ -269,6 +282,7 @@ impl Plan {
             max_in_flight: 4,
             counts: Counts::default(),
             closes: 0,
+            clocks: Vec::new(),
         }
     }
 
@@ -321,6 +335,23 @@ fn life(end: End) -> Life {
         pause: None,
         gap: Duration::from_secs(1),
     }
+}
+
+/// In half of the histories every worker's machine has a clock of its own, off by up to a minute either way. Some are set
+/// right while there is trouble, the others long after all is over.
+fn clocks(workers: usize, dice: &Dice) -> Vec<WrongClock> {
+    if dice.percent(50) {
+        return Vec::new();
+    }
+    let clock = |_| {
+        let ahead_ms = dice.within(0..=120_000) as i64 - 60_000;
+        let until = match dice.percent(50) {
+            true => dice.seconds(0..=400),
+            false => Duration::from_secs(365 * 24 * 3_600),
+        };
+        WrongClock { ahead_ms, until }
+    };
+    (0..workers).map(clock).collect()
 }
 
 const TROUBLE: Duration = Duration::from_secs(400);

@@ -6,9 +6,6 @@ use super::{At, Found, View};
 use crate::log::Request;
 use crate::plan::Profile;
 
-/// A wait is written down in whole milliseconds.
-const ROUNDING: Duration = Duration::from_millis(2);
-
 /// What calls, polls and places in a busy worker may add to a wait.
 const SLACK: Duration = Duration::from_secs(25);
 
@@ -93,7 +90,7 @@ pub(super) fn never_early(view: &View<'_>) -> Found {
             let known =
                 before.filter(|earlier| !earlier.is_stale && !is_excused(view, earlier, request));
             let over = known.filter_map(|earlier| earlier.over()).max();
-            if let Some(over) = over.filter(|over| request.at + ROUNDING < *over + wait) {
+            if let Some(over) = over.filter(|over| request.at + view.clock_error() < *over + wait) {
                 found.push(format!(
                     "{event}: attempt {} at {}, the one before was over at {}",
                     request.attempt,
@@ -124,7 +121,7 @@ pub(super) fn schedule(view: &View<'_>) -> Found {
                 // A worker that stops leaves the second attempt to its successor.
                 _ => (wait, wait + SLACK),
             };
-            if waited + ROUNDING < least || waited > most {
+            if waited + view.clock_error() < least || waited > most {
                 found.push(format!(
                     "{event}: attempt {} came after {}",
                     pair[1].attempt,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use delivery::{DeadLetter, Reason};
+use delivery::{Attempt, DeadLetter, Reason};
 
 use super::{At, Found, View};
 use crate::fleet::TIMEOUT;
@@ -188,23 +188,22 @@ pub(super) fn records(view: &View<'_>) -> Found {
 fn record(view: &View<'_>, event: Event, letter: &DeadLetter, found: &mut Found) {
     let start = crate::history::START.as_millis();
     let requests = view.requests(event);
-    let is_recorded = |request: &Request| {
-        letter.attempts.iter().any(|attempt| {
-            let at_ms = attempt.at.as_millis() - start;
-            attempt.n == request.attempt && at_ms.abs_diff(request.decided.as_millis() as u64) <= 1
-        })
+    let tolerance = view.clock_error();
+    let is_of = |attempt: &Attempt, request: &Request| {
+        let at_ms = (start + request.decided.as_millis() as u64).abs_diff(attempt.at.as_millis());
+        attempt.n == request.attempt && u128::from(at_ms) <= tolerance.as_millis()
     };
+    let is_recorded = |request: &Request| letter.attempts.iter().any(|a| is_of(a, request));
     let numbers: Vec<_> = letter.attempts.iter().map(|attempt| attempt.n).collect();
     if !numbers.iter().copied().eq(1..=numbers.len() as u32)
-        || !letter.attempts.is_sorted_by_key(|a| a.at)
+        || !letter
+            .attempts
+            .is_sorted_by(|a, b| a.at <= b.at.plus(tolerance))
     {
         found.push(format!("{event}: attempts {numbers:?} recorded"));
     }
     for attempt in &letter.attempts {
-        let of_attempt = requests.iter().filter(|request| {
-            let at_ms = attempt.at.as_millis() - start;
-            attempt.n == request.attempt && at_ms.abs_diff(request.decided.as_millis() as u64) <= 1
-        });
+        let of_attempt = requests.iter().filter(|request| is_of(attempt, request));
         // Two workers may have made it at the same moment, one of them without a lease.
         let request = of_attempt.max_by_key(|request| request.status == attempt.status);
         if let Some(request) = request
@@ -215,11 +214,7 @@ fn record(view: &View<'_>, event: Event, letter: &DeadLetter, found: &mut Found)
                 attempt.n, attempt.status, request.status
             ));
         }
-        let at_ms = attempt.at.as_millis() - start;
-        let was_seen = requests.iter().any(|request| {
-            attempt.n == request.attempt && at_ms.abs_diff(request.decided.as_millis() as u64) <= 1
-        });
-        if !was_seen {
+        if !requests.iter().any(|request| is_of(attempt, request)) {
             found.push(format!(
                 "{event}: recorded attempt {} was never made",
                 attempt.n

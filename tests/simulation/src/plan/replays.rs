@@ -41,6 +41,7 @@ impl Plan {
             visibility: dice.seconds(20..=90),
             max_in_flight: dice.within(2..=20) as usize,
             closes: dice.one_of(&[0, 0, 30]),
+            clocks: Vec::new(),
         }
     }
 }
