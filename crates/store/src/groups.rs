@@ -186,10 +186,11 @@ fn renew(watched: &mut Watched, deaths: &BTreeMap<String, Timestamp>, now: Times
     let mut changed = false;
     for (group, died_at) in deaths {
         let known = watched.get(group);
-        if known.is_some_and(|watch| watch.last.plus(RENEWED_AFTER) > now) {
+        let since = known.map_or(*died_at, |watch| watch.since.min(*died_at));
+        let is_known = |watch: &Watch| watch.since == since && watch.last.plus(RENEWED_AFTER) > now;
+        if known.is_some_and(is_known) {
             continue;
         }
-        let since = known.map_or(*died_at, |watch| watch.since);
         watched.insert(group.clone(), Watch { since, last: now });
         changed = true;
     }
@@ -251,15 +252,18 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_keeps_its_beginning_and_is_written_once_a_day() {
+    fn a_watch_keeps_its_earliest_beginning_and_is_written_once_a_day() {
         let mut watched = Watched::new();
         let later = NOW.plus(Duration::from_secs(3600));
         assert!(renew(&mut watched, &died("a", NOW), NOW));
         assert!(!renew(&mut watched, &died("a", later), later));
-        let tomorrow = NOW.plus(RENEWED_AFTER);
+        // Another worker's clock is behind, or it buries what was decided long ago.
+        let earlier = Timestamp::from_millis(NOW.as_millis() - 1_000);
+        assert!(renew(&mut watched, &died("a", earlier), later));
+        let tomorrow = later.plus(RENEWED_AFTER);
         assert!(renew(&mut watched, &died("a", tomorrow), tomorrow));
         let watch = Watch {
-            since: NOW,
+            since: earlier,
             last: tomorrow,
         };
         assert_eq!(watched["a"], watch);

@@ -23,8 +23,8 @@ impl Uptime {
         later.0.saturating_sub(self.0)
     }
 
-    pub(super) fn as_millis(self) -> i64 {
-        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    pub(super) fn as_micros(self) -> i64 {
+        i64::try_from(self.0.as_micros()).unwrap_or(i64::MAX)
     }
 }
 
