@@ -32,6 +32,9 @@ pub enum CheckpointError {
     /// Some other file, or a damaged one.
     #[error("it is no checkpoint of a send, or damaged")]
     Unknown,
+    /// A directory, a pipe, a device.
+    #[error("it is no file")]
+    NoFile,
     /// It cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -52,13 +55,13 @@ impl Saved {
     /// # Errors
     /// When it cannot be read, is no checkpoint, or is kept by a send that is running.
     pub fn open(path: &Path) -> Result<Option<Self>, CheckpointError> {
-        let mut file = match File::open(path) {
+        // Looked at first: to open a pipe waits for somebody who writes to it.
+        match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Ok(found) if !found.is_file() => return Err(CheckpointError::NoFile),
             other => other?,
         };
-        if !file.metadata()?.is_file() {
-            return Err(CheckpointError::Unknown);
-        }
+        let mut file = File::open(path)?;
         lock(&file)?;
         if !is_at(&file, path)? {
             return Err(CheckpointError::Busy);

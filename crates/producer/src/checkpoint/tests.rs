@@ -1,4 +1,5 @@
 use std::fs;
+use std::process::Command;
 
 use event::Timestamp;
 use tempfile::TempDir;
@@ -95,7 +96,12 @@ fn no_file_and_an_empty_one_are_no_checkpoint() {
     fs::write(&path, "").unwrap();
     assert!(Saved::open(&path).unwrap().is_none());
     let opened = Saved::open(directory.path());
-    assert!(matches!(opened, Err(CheckpointError::Unknown)));
+    assert!(matches!(opened, Err(CheckpointError::NoFile)));
+    // To open a pipe would wait without end.
+    let pipe = directory.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    assert!(matches!(Saved::open(&pipe), Err(CheckpointError::NoFile)));
 }
 
 #[test]

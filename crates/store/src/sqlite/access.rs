@@ -30,17 +30,25 @@ fn kind(found: &Metadata) -> &'static str {
     }
 }
 
-/// Says who else may write to a ledger that is there, and what to do; none if nobody may. A directory that everybody
-/// may write to counts, unless it is sticky: they could replace the file.
+/// Says who else may write to a ledger, and what to do; none if nobody may. A directory that everybody may write to
+/// counts, unless it is sticky: they could replace the file, or be there first. What is no file is refused elsewhere.
 pub(crate) fn exposure(path: &Path) -> Option<String> {
-    let file = mode(path).ok()?;
+    let file = match fs::metadata(path) {
+        Ok(found) if !found.is_file() => return None,
+        Ok(found) => found.permissions().mode(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(_) => return None,
+    };
     let told = |who, what: &Path| {
         let shown = what.display();
         format!(
             "{who} may write to {shown}, and so decide which events are sent again, or never: chmod go-w {shown}"
         )
     };
-    let directory = path.parent()?;
+    let directory = match path.parent()? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        directory => directory,
+    };
     match () {
         () if file & BY_ALL > 0 => Some(told("everybody", path)),
         () if file & BY_GROUP > 0 => Some(told("its group", path)),

@@ -173,6 +173,13 @@ async fn a_file_that_others_may_write_is_told_with_what_to_do() {
     let path = directory.path().join("hooklane.db");
     let spec = LedgerSpec::Sqlite(path.clone());
     assert_eq!(spec.exposure(), None);
+    // What is no file is refused, and to change its mode would break other things.
+    assert_eq!(LedgerSpec::Sqlite("/dev/null".into()).exposure(), None);
+    let open = directory.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let told = LedgerSpec::Sqlite(open.join("not-yet.db")).exposure();
+    assert!(told.is_some_and(|told| told.starts_with("everybody")));
     store::admin::create(&spec).await.unwrap();
     let set = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();

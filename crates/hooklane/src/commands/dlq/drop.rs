@@ -103,12 +103,17 @@ fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> 
 }
 
 fn told(outcome: &Outcome, path: &Path) -> String {
-    let selected = hand::letters(outcome.selected);
+    let (selected, kept) = (hand::letters(outcome.selected), outcome.done);
     let path = path.display();
-    format!(
-        "{} of {selected} dropped and kept in {path}; `hooklane dlq import {path}` puts them back",
-        outcome.done
-    )
+    match outcome.not_removed.len() {
+        0 => format!(
+            "{kept} of {selected} dropped and kept in {path}; `hooklane dlq import {path}` puts them back"
+        ),
+        both => format!(
+            "{} of {selected} dropped, {kept} kept in {path}; {both} are in the internal queue as well, so do not import {path} before they are dropped",
+            kept.saturating_sub(both)
+        ),
+    }
 }
 
 #[derive(Default, Serialize)]

@@ -70,7 +70,12 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
             0 => "no dead letters to replay".to_owned(),
             selected => {
                 let selected = hand::letters(selected);
-                format!("{} of {selected} replayed to {}", outcome.done, preview.to)
+                let both = match outcome.not_removed.len() {
+                    0 => String::new(),
+                    both => format!("; {both} of them are in the internal queue as well"),
+                };
+                let (done, to) = (outcome.done, &preview.to);
+                format!("{done} of {selected} replayed to {to}{both}")
             }
         },
     )?;

@@ -158,6 +158,9 @@ fn unusable(path: &Path, error: &CheckpointError) -> anyhow::Error {
         CheckpointError::Unknown => anyhow::anyhow!(
             "cannot use {path} as a checkpoint: {error}; move it away, or name another place with --checkpoint PATH"
         ),
+        CheckpointError::NoFile => anyhow::anyhow!(
+            "cannot use {path} as a checkpoint: {error}; name another place with --checkpoint PATH"
+        ),
         CheckpointError::Io(error) => anyhow::anyhow!("cannot use {path} as a checkpoint: {error}"),
     }
 }
