@@ -42,24 +42,16 @@ impl From<LeaseLost> for End {
 struct Settled {
     /// It came to its end in this visit: the ledger does not say so (yet).
     ended: Option<Ended>,
-    /// How often SQS had handed it out by then.
-    receives: u32,
 }
 
 impl Settled {
     fn now(ended: Ended) -> Self {
-        Self {
-            receives: ended.record.receives,
-            ended: Some(ended),
-        }
+        Self { ended: Some(ended) }
     }
 
     /// The ledger, or our memory, knows already.
-    fn before(receives: u32) -> Self {
-        Self {
-            ended: None,
-            receives,
-        }
+    fn before() -> Self {
+        Self { ended: None }
     }
 }
 
@@ -126,7 +118,7 @@ impl<P: Post> LaneRun<'_, P> {
         };
         if !Breakage::AcceptedForgotten.is_made() {
             let mut memory = self.shared.memory();
-            memory.done(&head.message.message_id, settled.receives);
+            memory.done(&head.message.message_id);
         }
         let Held {
             message,
@@ -136,7 +128,6 @@ impl<P: Post> LaneRun<'_, P> {
         let deletion = Deletion {
             fate: self.lease.keep_until_deleted(&message.receipt_handle),
             receipt_handle: message.receipt_handle,
-            again: message.receive_count.saturating_sub(settled.receives),
             key,
             ended: settled.ended,
             failed: None,

@@ -11,7 +11,7 @@ const MOST: usize = 100_000;
 /// Keyed by MessageId.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// With how often SQS had handed it out by then.
+    /// With how often it could not be deleted.
     done: LruCache<String, u32>,
     unwritten: LruCache<String, Unwritten>,
 }
@@ -36,13 +36,23 @@ impl Default for Memory {
 impl Memory {
     /// The event was accepted or dead-lettered; its message is to be deleted. If the delete fails and the message comes
     /// again, it is deleted and no more.
-    pub(crate) fn done(&mut self, message_id: &str, receives: u32) {
-        put(&mut self.done, message_id, receives);
+    pub(crate) fn done(&mut self, message_id: &str) {
+        if self.done.get(message_id).is_none() {
+            put(&mut self.done, message_id, 0);
+        }
     }
 
-    /// How often SQS had handed the message out when it was done; none if it is not.
-    pub(crate) fn was_done(&self, message_id: &str) -> Option<u32> {
-        self.done.peek(message_id).copied()
+    /// Whether the message is only to be deleted.
+    pub(crate) fn is_done(&self, message_id: &str) -> bool {
+        self.done.contains(message_id)
+    }
+
+    /// It could not be deleted, once more: says how often by now.
+    pub(crate) fn not_deleted(&mut self, message_id: &str) -> u32 {
+        self.done.get_mut(message_id).map_or(0, |times| {
+            *times = times.saturating_add(1);
+            *times
+        })
     }
 
     /// SQS confirmed the delete.
@@ -73,13 +83,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn failed_deletes_are_counted_until_one_succeeds_however_often_the_message_comes() {
+        let mut memory = Memory::default();
+        for times in 1..=3 {
+            memory.done("a");
+            assert_eq!(memory.not_deleted("a"), times);
+        }
+        memory.deleted("a");
+        memory.done("a");
+        assert_eq!(memory.not_deleted("a"), 1);
+        assert_eq!(memory.not_deleted("unknown"), 0);
+    }
+
+    #[test]
     fn the_memory_is_bounded_and_forgets_the_oldest_first() {
         let mut memory = Memory::default();
         for n in 0..=MOST {
-            memory.done(&n.to_string(), 1);
+            memory.done(&n.to_string());
         }
         assert_eq!(memory.done.len(), MOST);
-        assert_eq!(memory.was_done("0"), None);
-        assert_eq!(memory.was_done(&MOST.to_string()), Some(1));
+        assert!(!memory.is_done("0") && memory.is_done(&MOST.to_string()));
     }
 }

@@ -3,7 +3,7 @@
 //! message next.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use delivery::{Record, RecordState};
@@ -43,9 +43,10 @@ const TRIES: u32 = 8;
 /// waits for it.
 const OVERDUE: Duration = Duration::from_secs(1);
 
-/// A message that came again so often and still cannot be deleted is hidden for [`LONGEST_HOLD`]: a worker that may not
-/// delete at all would receive it once a lease, until the native backstop takes an event for dead that was accepted.
-const OFTEN: u32 = 20;
+/// A message that this worker could not delete so often, all of [`TRIES`] each time, is hidden for [`LONGEST_HOLD`]: a
+/// worker that may not delete at all would receive it once a lease, until the native backstop takes an event for dead that
+/// was accepted. How often it was received says nothing: others may receive it too.
+const OFTEN: u32 = 10;
 
 /// Tries of a note, should other workers write the same record.
 const NOTES: u32 = 3;
@@ -54,9 +55,6 @@ const NOTES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) receipt_handle: String,
-    /// How often SQS has handed the message out since it was done. What came before, with others or behind them, says
-    /// nothing of deletes.
-    pub(crate) again: u32,
     pub(crate) key: Key,
     /// What to note, should the delete fail; nothing if the ledger knows already.
     pub(crate) ended: Option<Ended>,
@@ -227,7 +225,7 @@ impl Deleter {
                 wait *= 2;
             }
         }
-        self.hide_what_comes_often(&batch).await;
+        self.hide_what_stays(&batch).await;
         for deletion in &batch {
             warn!(
                 message_id = deletion.key.message_id,
@@ -237,11 +235,13 @@ impl Deleter {
         }
     }
 
-    async fn hide_what_comes_often(&self, batch: &[Deletion]) {
-        let often = batch.iter().filter(|d| d.again >= OFTEN);
-        let hides: Vec<_> = often
-            .map(|d| (d.receipt_handle.as_str(), LONGEST_HOLD))
-            .collect();
+    async fn hide_what_stays(&self, batch: &[Deletion]) {
+        let mut hides = Vec::new();
+        for deletion in batch {
+            if self.memory().not_deleted(&deletion.key.message_id) >= OFTEN {
+                hides.push((deletion.receipt_handle.as_str(), LONGEST_HOLD));
+            }
+        }
         if hides.is_empty() {
             return;
         }
@@ -354,10 +354,11 @@ impl Deleter {
         deletion.ended = None;
     }
 
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("no holder panics")
+    }
+
     fn remember_no_longer(&self, message_id: &str) {
-        self.memory
-            .lock()
-            .expect("no holder panics")
-            .deleted(message_id);
+        self.memory().deleted(message_id);
     }
 }

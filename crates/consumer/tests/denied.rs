@@ -79,8 +79,10 @@ async fn a_denied_delete_is_said_once() {
     assert_eq!(world.receiver.seen().len(), 2);
     denied.set(false);
     pass(3600).await;
-    worker.stop().await;
+    let summary = worker.stop().await;
     assert_eq!(world.counts().await.total(), 0);
+    // Ten times each after their lease, then every half an hour.
+    assert!(summary.received <= 2 * (10 + 12), "{summary:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,7 +89,13 @@ async fn a_delete_that_fails_holds_no_group_for_long_because_others_received_its
     down.set(true);
     let worker = world.start();
     world.until_seen(1).await;
-    // Longer than the tries of one delete.
+    // Longer than the tries of one delete, then than its lease.
+    pass(60).await;
+    worker.stop().await;
+    pass(120).await;
+    // Once more after it was accepted.
+    world.others_receive(30).await;
+    let worker = world.start();
     pass(60).await;
     down.set(false);
     let since = world.receiver.now();

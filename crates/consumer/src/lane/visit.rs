@@ -34,8 +34,8 @@ pub(crate) const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
 impl<P: Post> LaneRun<'_, P> {
     pub(super) async fn visit(&mut self) -> Result<Settled, End> {
         let message = &self.head().message;
-        if let Some(receives) = self.shared.memory().was_done(&message.message_id) {
-            return Ok(Settled::before(receives));
+        if self.shared.memory().is_done(&message.message_id) {
+            return Ok(Settled::before());
         }
         let known = self.known().await?;
         let message = &self.head().message;
@@ -61,7 +61,7 @@ impl<P: Post> LaneRun<'_, P> {
                 let (known, attempts) = known.take_attempts();
                 self.bury(known, attempts, verdict).await
             }
-            Visit::Done => Ok(Settled::before(record.map_or(0, |record| record.receives))),
+            Visit::Done => Ok(Settled::before()),
         }
     }
 
