@@ -83,19 +83,31 @@ impl Notes {
 
     /// Of those that die at the same time, one has all of them watched: they share a record.
     async fn watch(&self, group: &str, died_at: Timestamp) -> Result<(), WriteError> {
-        self.dead().entry(group.to_owned()).or_insert(died_at);
+        self.is_to_be_watched(group.to_owned(), died_at);
         let _turn = self.turn.lock().await;
-        let dead = std::mem::take(&mut *self.dead());
-        if !dead.contains_key(group) {
-            return Ok(());
-        }
+        let dead = {
+            let mut dead = self.dead();
+            // Whoever had the turn before has seen to it. The others that are waited for here have turns of their own.
+            if !dead.contains_key(group) {
+                return Ok(());
+            }
+            std::mem::take(&mut *dead)
+        };
         let watched = self.ledger.watch(&self.queue, &dead, self.clock.now());
         let watched = watched.await;
         if watched.is_err() {
             // Each of them tries again.
-            self.dead().extend(dead);
+            for (group, died_at) in dead {
+                self.is_to_be_watched(group, died_at);
+            }
         }
         watched
+    }
+
+    fn is_to_be_watched(&self, group: String, died_at: Timestamp) {
+        let mut dead = self.dead();
+        let first = dead.entry(group).or_insert(died_at);
+        *first = died_at.min(*first);
     }
 
     /// An event was accepted. Numbers are those of its first life.

@@ -11,6 +11,7 @@ use delivery::{REPLAY, Record, RecordState, Replay};
 use event::Timestamp;
 use queue::{Attribute, Outgoing, ReceiveOptions};
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen};
+use tokio::time::sleep;
 use world::faults::pass;
 use world::{Reply, World, number};
 
@@ -39,6 +40,8 @@ struct State {
     delivered: Option<String>,
     /// How often it was noted that a group went on.
     written: u32,
+    /// How long it takes to have groups watched.
+    watching: Duration,
     /// Reads and writes of records, but for the looks at which groups are watched.
     calls: u32,
 }
@@ -50,6 +53,7 @@ impl Control {
             deliveries: Notes::Work,
             delivered: None,
             written: 0,
+            watching: Duration::ZERO,
             calls: 0,
         })))
     }
@@ -69,6 +73,11 @@ impl Control {
     async fn pass(&self, record: &Record) -> Result<(), LedgerError> {
         let note = match &record.state {
             RecordState::Group(note) => note.delivered_up_to.clone(),
+            RecordState::Watched(_) => {
+                let watching = self.0.lock().unwrap().watching;
+                sleep(watching).await;
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         let notes = {
@@ -412,4 +421,24 @@ async fn events_that_are_accepted_at_once_cost_the_ledger_no_call() {
     }
     assert_eq!(world.drain().await.delivered, 152);
     assert_eq!(control.0.lock().unwrap().calls, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_that_die_while_others_are_noted_are_all_watched() {
+    let (world, control) = world(&[]).await;
+    control.0.lock().unwrap().watching = Duration::from_secs(1);
+    let worker = world.start();
+    let groups: Vec<String> = (1..=12).map(|n| format!("EventSetup_{n}")).collect();
+    for group in &groups {
+        world.send_body(group, "no event").await;
+        sleep(Duration::from_millis(300)).await;
+    }
+    pass(60).await;
+    worker.stop().await;
+    assert_eq!(world.dead().await.len(), groups.len());
+    let watched = world.ledger.watched_groups(world.source.url()).await;
+    let watched: Vec<String> = watched.unwrap().into_keys().collect();
+    let mut expected = groups.clone();
+    expected.sort();
+    assert_eq!(watched, expected);
 }
