@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use simulation::{Report, check, check_crash, check_full_settler, check_killer};
 
 /// Histories of each kind that CI runs.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 250;
 
 /// Runs histories on all cores; gives those that broke a promise.
 fn failures(seeds: std::ops::Range<u64>) -> Vec<Report> {
