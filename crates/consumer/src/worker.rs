@@ -387,7 +387,7 @@ async fn may_open<P: Post>(shared: &Shared<P>) -> Option<&'static str> {
     if !gate.is_closed_by(Cause::Hiding) || shared.source.check_may_hide().await.is_ok() {
         return Some("all is well again");
     }
-    // Attempts that are due are made, whatever the lanes that come with them: receives stay as few as visits.
+    // What is due is attempted all the same. Nothing is received while an event waits, so receives stay as few as visits.
     let is_due = !gate.is_waited_for();
     is_due.then_some("messages still cannot be hidden, but none waits any more")
 }

@@ -253,10 +253,10 @@ impl Trip {
         let mut ended_unanswered = false;
         let outcome = match (self.answered, ended) {
             (Some(mut answered), ended) => {
+                ended_unanswered = ended.is_ok() && answered.is_farewell();
                 if ended.is_err() {
                     answered.spoil("it was not complete in time");
                 }
-                ended_unanswered = answered.is_farewell();
                 Ok(answer_of(&answered, &secrets))
             }
             (None, Err(Ended::NotConnected(no_answer))) => Err(no_answer),

@@ -18,6 +18,8 @@ enum Does {
     Reset,
     /// Says this much and closes.
     Say(&'static str),
+    /// Says this much and no more.
+    SayAndStall(&'static str),
     Stall,
 }
 
@@ -57,6 +59,10 @@ async fn play(mut stream: TcpStream, script: &[Does], requests: Arc<AtomicUsize>
             Does::Close => return,
             Does::Reset => return stream.set_zero_linger().unwrap(),
             Does::Say(text) => return stream.write_all(text.as_bytes()).await.unwrap(),
+            Does::SayAndStall(text) => {
+                stream.write_all(text.as_bytes()).await.unwrap();
+                std::future::pending().await
+            }
             Does::Stall => std::future::pending().await,
         }
     }
@@ -111,6 +117,19 @@ async fn a_408_is_an_answer_on_a_new_connection_and_where_the_connection_stays()
         }
         assert_eq!(answer(&post, &url).await.status, 408);
     }
+}
+
+#[tokio::test]
+async fn nothing_goes_out_again_after_a_408_that_ran_out_of_time() {
+    const HALF: &str =
+        "HTTP/1.1 408 Request Timeout\r\nContent-Length: 9\r\nConnection: close\r\n\r\nhalf";
+    let scripted = Scripted::new(&[Does::Answer, Does::SayAndStall(HALF)], &[Does::Answer]).await;
+    let post = local_post();
+    let url = scripted.receiver.url();
+    answer(&post, &url).await;
+    let late = post.post(request(&url, PATIENT)).await.unwrap();
+    assert_eq!(late.status, 408);
+    assert_eq!(scripted.seen(), (1, 2));
 }
 
 #[tokio::test]
