@@ -120,13 +120,18 @@ impl Service {
 
     /// The next line on standard output.
     pub(crate) fn line(&mut self) -> String {
-        match self.stdout.next() {
+        match self.try_line() {
             Some(line) => line,
             None => panic!(
                 "no line on standard output; on standard error: {}",
                 self.stderr.rest()
             ),
         }
+    }
+
+    /// The next line on standard output, if one comes before it ends.
+    pub(crate) fn try_line(&mut self) -> Option<String> {
+        self.stdout.next()
     }
 
     /// Waits for a line on standard error that contains this.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 use thirtyfour::Capabilities;
 
-use crate::support::Service;
+use crate::support::{Ended, Service};
 
 /// Chromium goes to no address but the test's, and ends with its driver, however that ends: the two speak over a pipe.
 const ARGUMENTS: &[&str] = &[
@@ -31,8 +31,23 @@ const ARGUMENTS: &[&str] = &[
     "--lang=en-US",
 ];
 
+/// The driver takes a free port of `[::1]` and then the same of `127.0.0.1`, which another program may have: then another is
+/// started. So often would not be chance.
+const PORTS: usize = 20;
+
 /// Starts the driver on a port that it takes itself. What it and Chromium leave behind is in the folder.
 pub(crate) fn start(folder: &Path) -> (Service, u16) {
+    for _ in 0..PORTS {
+        match start_once(folder) {
+            Ok(started) => return started,
+            Err(ended) if ended.stderr.contains("Address already in use") => {}
+            Err(ended) => panic!("chromedriver: {} {}", ended.stdout, ended.stderr),
+        }
+    }
+    panic!("chromedriver found no port that is free of both families, {PORTS} times");
+}
+
+fn start_once(folder: &Path) -> Result<(Service, u16), Ended> {
     let child = Command::new(program("CHROMEDRIVER", "/usr/bin/chromedriver"))
         .arg("--port=0")
         .envs([("TMPDIR", folder), ("HOME", folder)])
@@ -43,14 +58,13 @@ pub(crate) fn start(folder: &Path) -> (Service, u16) {
         .expect("chromedriver starts; scripts/chromium installs it (make test does)");
     let mut driver = Service::of(child);
     // After a line or two with its version.
-    for _ in 0..10 {
-        let line = driver.line();
+    while let Some(line) = driver.try_line() {
         if let Some((_, port)) = line.split_once("started successfully on port ") {
             let port = port.trim_end_matches('.').parse().expect("a port");
-            return (driver, port);
+            return Ok((driver, port));
         }
     }
-    panic!("chromedriver does not say its port");
+    Err(driver.wait())
 }
 
 /// How Chromium is to be started, with a profile in the folder.
