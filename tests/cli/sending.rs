@@ -271,6 +271,12 @@ fn a_checkpoint_lies_where_it_was_asked_for_and_is_gone_on_from_there() {
         2,
         &["with another --event-setup or --event"],
     );
+    let renamed = [&arguments[..], &["--input-name", "other"]].concat();
+    assert_told(
+        &world.home.run(&renamed),
+        2,
+        &["with another --input-name, or with none", "--from"],
+    );
     let ended = world.home.run(&arguments);
     assert_eq!(documents(&done(&ended).stdout)[0]["sent"], 2);
     let numbers: Vec<_> = world.take(2).iter().map(number).collect();

@@ -33,11 +33,12 @@ pub(super) async fn run(arguments: Send, context: &Context) -> anyhow::Result<Ex
         place: arguments.checkpoint,
         resume: arguments.resume,
         from: arguments.from,
+        input_name: arguments.input_name,
     };
     let input = Input::open(&arguments.file, arguments.strict, wish.needs_a_file()).await?;
     let queue = Queue::open(&Sqs::from_env().await, &url).await?;
     let claim = lanes::claim(&queue, arguments.lane)?;
-    let name = arguments.input_name.or_else(|| input.name());
+    let name = wish.input_name.clone().or_else(|| input.name());
     let mut options = SendOptions {
         event_setup,
         event_name: arguments.event,

@@ -36,10 +36,13 @@ pub enum Difference {
     /// Another event setup for lines that name none, or another event name.
     #[error("it was sent with another --event-setup or --event")]
     Options,
+    /// Another name by which ids are derived: the lines that are left would get ids of another input.
+    #[error("it was sent with another --input-name, or with none")]
+    InputName,
 }
 
 impl Bound {
-    /// What is not as it was; the name of the input may differ, since what was noted stays.
+    /// What is not as it was. A name of the input that nobody gave may differ, since what was noted stays.
     pub fn differs(&self, now: &Self) -> Option<Difference> {
         if (self.size, self.modified_ns) != (now.size, now.modified_ns) {
             Some(Difference::File)

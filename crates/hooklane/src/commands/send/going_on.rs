@@ -20,6 +20,8 @@ pub(super) struct Wish {
     pub(super) resume: bool,
     /// The line to begin with, if it was given.
     pub(super) from: Option<u64>,
+    /// The name of the input, if one was given.
+    pub(super) input_name: Option<String>,
 }
 
 impl Wish {
@@ -101,7 +103,7 @@ fn decide(
         return Ok(Start::Afresh(None));
     }
     let is_asked = wish.resume || wish.place.is_some();
-    match (saved.bound().differs(bound), is_asked) {
+    match (differs(wish, saved.bound(), bound), is_asked) {
         (None, true) => Ok(Start::From(saved)),
         (Some(difference), true) => Err(refused(file, path, difference)),
         (Some(Difference::File), false) => Ok(Start::Afresh(Some(format!(
@@ -111,6 +113,14 @@ fn decide(
         )))),
         (difference, false) => Err(undecided(file, saved.from_line(), difference)),
     }
+}
+
+fn differs(wish: &Wish, saved: &Bound, now: &Bound) -> Option<Difference> {
+    let given = wish.input_name.as_ref();
+    saved.differs(now).or_else(|| match given {
+        Some(name) if *name != saved.input => Some(Difference::InputName),
+        _ => None,
+    })
 }
 
 /// Nobody can know whether the events are to be sent again.
