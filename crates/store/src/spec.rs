@@ -39,6 +39,15 @@ impl LedgerSpec {
             Self::DynamoDb(_) => None,
         }
     }
+
+    /// What would keep a worker on this machine from opening the ledger's file, or from making it: it is no file, or its
+    /// directory is missing. None if nothing is known to; a table is not asked for here.
+    pub fn obstacle(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(path) => crate::sqlite::obstacle(path),
+            Self::DynamoDb(_) => None,
+        }
+    }
 }
 
 impl FromStr for LedgerSpec {

@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use self::changes::{Change, Pending};
 use crate::{Key, LedgerError, Seen};
 
-pub(crate) use self::access::exposure;
+pub(crate) use self::access::{exposure, obstacle};
 pub(crate) use self::file::File;
 pub use self::memory::in_memory;
 
@@ -361,9 +361,7 @@ fn make_private(path: &Path) -> io::Result<()> {
 
 fn told(path: &Path, error: &io::Error) -> String {
     match (error.kind(), path.parent()) {
-        (io::ErrorKind::NotFound, Some(directory)) => {
-            format!("there is no directory {}", directory.display())
-        }
+        (io::ErrorKind::NotFound, Some(directory)) => access::no_directory(directory),
         _ => error.to_string(),
     }
 }

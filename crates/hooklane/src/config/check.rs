@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::callback;
 use super::reader::{Read, Reader, Shown};
 use super::source::Source;
-use super::{Invalid, Problem, console, endpoint, keys, work_config};
+use super::{Invalid, Problem, console, endpoint, keys, work_config, worker};
 
 /// What there is to say of a configuration.
 #[derive(Debug, Serialize)]
@@ -33,6 +33,7 @@ pub fn check(source: Result<&Source, &Invalid>) -> Report {
             let config = work_config(&mut reader);
             drop(config);
             check_other_environment(&mut reader);
+            check_ledger(&mut reader);
             console::check(&mut reader);
             reader.finish()
         }
@@ -57,6 +58,17 @@ fn check_other_environment(reader: &mut Reader<'_>) {
     let policy = endpoint::read(&mut silent);
     if let Some(chosen) = callback::environment(&mut silent) {
         callback::check(reader, chosen.other(), policy.as_ref());
+    }
+}
+
+/// A warning, since the configuration may be meant for another machine.
+fn check_ledger(reader: &mut Reader<'_>) {
+    let ledger = worker::ledger(&mut Reader::new(reader.source));
+    if let Some(obstacle) = ledger.and_then(|ledger| ledger.obstacle()) {
+        reader.warn(
+            worker::LEDGER,
+            format!("no worker can start here: {obstacle}"),
+        );
     }
 }
 

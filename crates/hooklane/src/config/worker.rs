@@ -31,7 +31,7 @@ const MAX_BYTES: Size = Size::mib(256);
 const LEAST_BYTES: Size = Size::mib(1);
 const MOST_BYTES: Size = Size::mib(64 * 1024);
 
-const LEDGER: &str = "worker.ledger";
+pub(super) const LEDGER: &str = "worker.ledger";
 
 /// The settings of the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]

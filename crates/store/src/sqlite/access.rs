@@ -10,14 +10,42 @@ use crate::LedgerError;
 
 /// Refuses what is there and is no file: to open a named pipe would wait for its other end for ever.
 pub(super) fn refuse_no_file(shown: &str, path: &Path) -> Result<(), LedgerError> {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => Err(LedgerError::NotALedger {
+    match no_file(path) {
+        Some(message) => Err(LedgerError::NotALedger {
             ledger: shown.to_owned(),
-            message: format!("it is {}, not a file", kind(&found)),
+            message,
         }),
-        // What cannot be looked at is told by whoever opens it.
-        _ => Ok(()),
+        None => Ok(()),
     }
+}
+
+/// What would keep a worker on this machine from opening the ledger, or from making it; none if nothing is known to.
+pub(crate) fn obstacle(path: &Path) -> Option<String> {
+    no_file(path).or_else(|| {
+        let directory = directory(path)?;
+        // What cannot be looked at may be there.
+        let is_missing = !directory.try_exists().unwrap_or(true);
+        is_missing.then(|| no_directory(directory))
+    })
+}
+
+/// That a ledger's file cannot be made, for want of its directory.
+pub(super) fn no_directory(directory: &Path) -> String {
+    format!("there is no directory {}", directory.display())
+}
+
+/// What lies there and is no file. What cannot be looked at is told by whoever opens it.
+fn no_file(path: &Path) -> Option<String> {
+    let found = fs::metadata(path).ok()?;
+    (!found.is_file()).then(|| format!("it is {}, not a file", kind(&found)))
+}
+
+/// Where a file lies; none for `/`.
+fn directory(path: &Path) -> Option<&Path> {
+    path.parent().map(|found| match found {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        directory => directory,
+    })
 }
 
 fn kind(found: &Metadata) -> &'static str {
@@ -45,10 +73,7 @@ pub(crate) fn exposure(path: &Path) -> Option<String> {
             "{who} may write to {shown}, and so decide which events are sent again, or never: chmod go-w {shown}"
         )
     };
-    let directory = match path.parent()? {
-        here if here.as_os_str().is_empty() => Path::new("."),
-        directory => directory,
-    };
+    let directory = directory(path)?;
     match () {
         () if file & BY_ALL > 0 => Some(told("everybody", path)),
         () if file & BY_GROUP > 0 => Some(told("its group", path)),

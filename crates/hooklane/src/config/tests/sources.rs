@@ -420,6 +420,37 @@ fn a_ledger_that_others_may_write_is_warned_of() {
 }
 
 #[test]
+fn a_ledger_that_no_worker_here_could_open_is_warned_of() {
+    let place = Place::with(GOOD);
+    let directory = tempfile::tempdir().expect("a directory");
+    let shown = directory.path().display();
+    for (path, why) in [
+        (
+            format!("{shown}/none/hooklane.db"),
+            format!("there is no directory {shown}/none"),
+        ),
+        (
+            shown.to_string(),
+            "it is a directory, not a file".to_owned(),
+        ),
+        ("/dev/null".to_owned(), "it is a device".to_owned()),
+        ("/".to_owned(), "it is a directory".to_owned()),
+    ] {
+        let ledger = format!("sqlite:{path}");
+        let given = [("HOOKLANE_WORKER__LEDGER", ledger.as_str())];
+        let checked = check(place.load(&given).as_ref());
+        let [warning] = &checked.warnings[..] else {
+            panic!("{path}: {checked:?}")
+        };
+        assert!(checked.valid, "it may be meant for another machine");
+        assert_eq!(warning.key, "worker.ledger");
+        assert!(warning.problem.contains(&why), "{warning}");
+        // Who starts a worker is told once: by the error.
+        assert_eq!(place.work(&given).expect("valid").warnings, []);
+    }
+}
+
+#[test]
 fn profiles_are_changed_key_by_key() {
     let place = Place::with(GOOD);
     let avaza = [
