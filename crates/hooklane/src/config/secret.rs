@@ -128,12 +128,12 @@ pub(super) fn stray(secret: &Secret) -> Option<String> {
         (Some(what), _) => format!("begins with {what}"),
         (None, Some(what)) => format!("ends with {what}"),
         (None, None) if text.len() > 1 && first == last && "\"'`".contains(first) => {
-            "stands in quotes".to_owned()
+            "stands between quotes".to_owned()
         }
         (None, None) => return None,
     };
     Some(format!(
-        "{found}, which is used as part of the secret: remove it, unless the receiver has it too"
+        "{found}: all of it is used as the secret; remove what is not part of it, unless the receiver has it too"
     ))
 }
 
@@ -141,8 +141,10 @@ fn stray_character(c: char) -> Option<&'static str> {
     match c {
         '\u{feff}' => Some("a byte order mark"),
         '\n' | '\r' => Some("a line end"),
-        '\u{2018}'..='\u{201f}' => Some("a typographic quote"),
-        '\u{200b}'..='\u{200f}' | '\u{2060}' => Some("an invisible character"),
+        '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2039}' | '\u{203a}' => {
+            Some("a typographic quote")
+        }
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' => Some("an invisible character"),
         c if c.is_control() => Some("a control character"),
         c if c.is_whitespace() => Some("white space"),
         _ => None,

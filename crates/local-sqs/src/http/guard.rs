@@ -45,6 +45,8 @@ fn is_local_name(authority: &str) -> bool {
         None => host.parse::<Ipv4Addr>().ok().map(IpAddr::from),
     };
     let host = host.to_ascii_lowercase();
+    // A name may end with the root's dot. An address may not, so that what ends so is a name.
+    let host = host.strip_suffix('.').unwrap_or(&host);
     address.is_some() || !host.contains('.') || host.ends_with(".localhost")
 }
 
@@ -98,6 +100,8 @@ mod tests {
             "[::1]:9324",
             "localhost:9324",
             "LOCALHOST",
+            "localhost.:9324",
+            "sqs.localhost.",
             "sqs.localhost:9324",
             "local-sqs:9324",
         ] {

@@ -44,12 +44,17 @@ impl Escape {
 
 fn backslash(text: &[u8]) -> Vec<Escape> {
     let slashes = slashes(text);
+    let themselves = (2..=slashes).map(|length| Escape::of(b'\\', length));
     let byte = |byte| Some(Escape::of(byte, slashes + 1));
     let after = match text.get(slashes) {
         Some(b'u') if text.get(slashes + 1) == Some(&b'{') => braced(text, slashes),
         Some(b'u') => unicode(text, slashes),
         Some(b'x') => digits(text, slashes + 1, 2, 16),
-        Some(b'0'..=b'3') => digits(text, slashes, 3, 8),
+        // However many digits are meant: programs leave zeros out where no digit follows.
+        Some(b'0'..=b'7') => {
+            let octal = (1..=3).filter_map(|length| digits(text, slashes, length, 8));
+            return themselves.chain(octal).collect();
+        }
         Some(b'n') => byte(b'\n'),
         Some(b'r') => byte(b'\r'),
         Some(b't') => byte(b'\t'),
@@ -58,7 +63,6 @@ fn backslash(text: &[u8]) -> Vec<Escape> {
         Some(&other @ (b'"' | b'\'' | b'/')) => byte(other),
         _ => None,
     };
-    let themselves = (2..=slashes).map(|length| Escape::of(b'\\', length));
     themselves.chain(after).collect()
 }
 

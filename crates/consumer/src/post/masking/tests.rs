@@ -71,6 +71,7 @@ fn forms(secret: &str) -> Vec<String> {
         chars(named),
         bytes(|byte| format!("\\x{byte:02x}")),
         bytes(|byte| format!("\\{byte:03o}")),
+        bytes(|byte| format!("\\{byte:o}")),
         chars(|c| format!("\\u{{{:x}}}", c as u32)),
         bytes(|byte| format!("={byte:02X}")),
         chars(|c| format!("{c}=\r\n"))

@@ -258,8 +258,11 @@ fn what_stands_around_a_secret_is_warned_of_by_its_kind_alone() {
         ("\u{feff}hunter2\n", "begins with a byte order mark"),
         ("hunter2\u{1}", "ends with a control character"),
         ("\u{200b}hunter2", "begins with an invisible character"),
-        ("\"hunter2\"", "stands in quotes"),
-        ("'hunter2'\n", "stands in quotes"),
+        ("hunter2\u{ad}", "ends with an invisible character"),
+        ("\u{ab}hunter2\u{bb}", "begins with a typographic quote"),
+        ("hunter2\u{203a}", "ends with a typographic quote"),
+        ("\"hunter2\"", "stands between quotes"),
+        ("'hunter2'\n", "stands between quotes"),
         ("\u{201c}hunter2\u{201d}", "begins with a typographic quote"),
     ] {
         let place = Place::with(GOOD);
@@ -269,7 +272,7 @@ fn what_stands_around_a_secret_is_warned_of_by_its_kind_alone() {
             panic!("{secret:?}: {:?}", config.warnings);
         };
         assert_eq!(warning.key, "callback.production.shared_secret");
-        let told = format!("env:WORKN_SECRET {said}, which is used as part of the secret");
+        let told = format!("env:WORKN_SECRET {said}: all of it is used as the secret");
         assert!(warning.problem.contains(&told), "{secret:?}: {warning}");
         assert!(!warning.problem.contains("hunter2"), "{warning}");
         let checked = check(place.load(&variables).as_ref());
