@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use crate::dlq::World;
-use crate::support::{Ended, Home, LocalSqs, PATIENCE, address, assert_told};
+use crate::dlq_changes::configured;
+use crate::support::{Ended, Home, LocalSqs, PATIENCE, address, assert_told, documents};
 
 /// What stands between the program and SQS and refuses one action.
 struct Denying {
@@ -77,7 +78,7 @@ fn answer(stream: TcpStream, sqs: SocketAddr, action: &str) -> Option<()> {
 fn assert_said_once(ended: &Ended, action: &str, permission: &str) {
     let needed = format!("needs the permission {permission}");
     let is_of_letters =
-        |line: &&str| line.contains(" WARN ") || line.contains("still in the internal queue");
+        |line: &&str| line.contains(" WARN ") || line.contains("could not be deleted");
     let lines = ended.stderr.lines().filter(|line| !is_of_letters(line));
     let lines = lines.filter(|line| line.contains(&needed));
     assert_eq!(lines.count(), 1, "{action}: {}", ended.stderr);
@@ -204,6 +205,69 @@ fn an_engineer_is_told_which_permission_is_lacking() {
         assert_eq!(ended.code, Some(code), "{action}: {ended:?}");
         assert_said_once(&ended, action, permission);
     }
+}
+
+#[test]
+fn letters_that_may_not_be_deleted_are_not_called_dropped() {
+    let mut world = World::with(2);
+    let endpoint = world.endpoint();
+    Denying::before(&endpoint, "DeleteMessageBatch").lead(&mut world.home);
+    let drop = ["dlq", "drop", "--group", "EventSetup_7", "--reason", "test"];
+    let told = |file, more| {
+        let arguments = [&drop[..], &["--yes", "--file", file], more].concat();
+        let ended = world.home.run(&arguments);
+        assert_told(
+            &ended,
+            1,
+            &["2 dead letters could not be deleted", "drop them again"],
+        );
+        ended.stdout
+    };
+    let text = told("a.jsonl", &[]);
+    assert!(
+        text.starts_with("0 of 2 dead letters dropped, 2 kept in a.jsonl"),
+        "{text}"
+    );
+    assert!(text.contains("do not import a.jsonl"), "{text}");
+    let document = documents(&told("b.jsonl", &["--json"])).remove(0);
+    for (field, number) in [
+        ("selected", 2),
+        ("dropped", 0),
+        ("kept", 2),
+        ("not_removed", 2),
+    ] {
+        assert_eq!(document[field], number, "{field}: {document}");
+    }
+    assert_eq!(world.counts().visible, 2);
+}
+
+#[test]
+fn letters_that_may_not_be_deleted_were_replayed_and_are_told() {
+    let mut world = World::with(2);
+    let endpoint = world.endpoint();
+    Denying::before(&endpoint, "DeleteMessageBatch").lead(&mut world.home);
+    let to = configured(&world, "url");
+    let replay = ["dlq", "replay", "--all", "--to", &to];
+    let told = |more: &[&str]| {
+        let ended = world
+            .home
+            .run(&[&replay[..], &["--yes", "--accept-order"], more].concat());
+        assert_told(
+            &ended,
+            1,
+            &["2 dead letters could not be deleted", "within five minutes"],
+        );
+        ended.stdout
+    };
+    let text = told(&[]);
+    assert!(text.contains("2 of 2 dead letters replayed"), "{text}");
+    assert!(
+        text.contains("2 of them are in the internal queue as well"),
+        "{text}"
+    );
+    let document = documents(&told(&["--json"])).remove(0);
+    assert_eq!(document["replayed"], 2, "{document}");
+    assert_eq!(document["not_removed"], 2, "{document}");
 }
 
 #[test]

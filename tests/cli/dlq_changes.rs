@@ -9,7 +9,7 @@ use crate::dlq::{World, two_setups};
 use crate::support::{Service, assert_told};
 
 /// The value of a key of the world's configuration.
-fn configured(world: &World, key: &str) -> String {
+pub(crate) fn configured(world: &World, key: &str) -> String {
     let configuration =
         std::fs::read_to_string(world.home.path("hooklane.toml")).expect("a configuration");
     let line = format!("{key} = \"");

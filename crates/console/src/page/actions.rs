@@ -286,11 +286,13 @@ fn render_progress(job: &Job, state: &JobState) -> Markup {
 
 fn summary(kind: Kind, done: &Done) -> String {
     let (outcome, verb) = (&done.outcome, kind.done());
+    let moved = match kind {
+        Kind::Replay => outcome.done,
+        // They are in the file, and in the queue still.
+        Kind::Drop => outcome.done.saturating_sub(done.not_removed),
+    };
     let selected = counted(outcome.selected, "dead letter", "dead letters");
-    let mut parts = vec![format!(
-        "{} of {selected} {verb}",
-        grouped(outcome.done as u64)
-    )];
+    let mut parts = vec![format!("{} of {selected} {verb}", grouped(moved as u64))];
     if done.failed > 0 {
         parts.push(format!("{} failed", grouped(done.failed as u64)));
     }
@@ -334,7 +336,9 @@ fn result_of(kind: Kind, done: &Done) -> Markup {
         @if let Some(file) = &done.file {
             p {
                 "They are kept in " code #file { (strange(&file.display().to_string())) } ". "
-                code { "hooklane dlq import" } " puts them back."
+                @if done.not_removed == 0 {
+                    code { "hooklane dlq import" } " puts them back."
+                }
             }
         }
         @if let Some(why) = &outcome.halted { p.problem { (strange(why)) } }
@@ -344,11 +348,15 @@ fn result_of(kind: Kind, done: &Done) -> Markup {
         }
         @if done.not_removed > 0 {
             p.problem {
-                (counted(done.not_removed, "letter", "letters")) " " (kind.done())
-                " and still in the internal queue, since they could not be deleted there: "
+                (counted(done.not_removed, "letter", "letters"))
+                " could not be deleted from the internal queue: "
                 @match kind {
-                    Kind::Replay => "replay them again within five minutes, and none is sent twice.",
-                    Kind::Drop => "the file has them too; drop them again.",
+                    Kind::Replay => {
+                        "they were sent, so replay them again within five minutes, and none is sent twice."
+                    }
+                    Kind::Drop => {
+                        "they are in the file too, so drop them again, and do not import the file before."
+                    }
                 }
             }
         }

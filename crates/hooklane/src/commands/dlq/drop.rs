@@ -78,7 +78,7 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     let audit = hand::audit(Some(arguments.why));
     let outcome = drop_letters(taken, file, &audit, &stop, |progress| meter.show(progress)).await;
     meter.finish();
-    let mend = "the file has them too: drop them again";
+    let mend = "they are in the file too, so drop them again";
     let exit = hand::conclude(&outcome, "dropped", mend);
     output::outcome(json, &Dropped::of(&outcome, &path), || {
         told(&outcome, &path)
@@ -104,22 +104,28 @@ fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> 
 
 fn told(outcome: &Outcome, path: &Path) -> String {
     let (selected, kept) = (hand::letters(outcome.selected), outcome.done);
-    let path = path.display();
+    let (dropped, path) = (dropped(outcome), path.display());
     match outcome.not_removed.len() {
         0 => format!(
-            "{kept} of {selected} dropped and kept in {path}; `hooklane dlq import {path}` puts them back"
+            "{dropped} of {selected} dropped and kept in {path}; `hooklane dlq import {path}` puts them back"
         ),
         both => format!(
-            "{} of {selected} dropped, {kept} kept in {path}; {both} are in the internal queue as well, so do not import {path} before they are dropped",
-            kept.saturating_sub(both)
+            "{dropped} of {selected} dropped, {kept} kept in {path}; {both} are in the internal queue as well, so do not import {path} before they are dropped"
         ),
     }
+}
+
+/// What could not be deleted is in the file, and no more dropped than what failed.
+fn dropped(outcome: &Outcome) -> usize {
+    outcome.done.saturating_sub(outcome.not_removed.len())
 }
 
 #[derive(Default, Serialize)]
 struct Dropped<'a> {
     selected: usize,
     dropped: usize,
+    /// How many are in the file: those dropped, and those not removed.
+    kept: usize,
     failed: usize,
     left: usize,
     not_removed: usize,
@@ -133,7 +139,8 @@ impl<'a> Dropped<'a> {
     fn of(outcome: &'a Outcome, path: &Path) -> Self {
         Self {
             selected: outcome.selected,
-            dropped: outcome.done,
+            dropped: dropped(outcome),
+            kept: outcome.done,
             failed: outcome.failures.len(),
             left: outcome.left(),
             not_removed: outcome.not_removed.len(),

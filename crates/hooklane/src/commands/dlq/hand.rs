@@ -180,8 +180,8 @@ pub(super) fn conclude(outcome: &Outcome, verb: &str, mend: &str) -> Exit {
     }
     if !outcome.not_removed.is_empty() {
         output::complain(&format!(
-            "{} {verb} and still in the internal queue, since they could not be deleted there ({}: {}): {mend}",
-            outcome.not_removed.len(),
+            "{} could not be deleted from the internal queue ({}: {}): {mend}",
+            letters(outcome.not_removed.len()),
             outcome.not_removed[0].id,
             outcome.not_removed[0].why
         ));

@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
     let exit = hand::conclude(
         &outcome,
         "replayed",
-        "repeat this within five minutes, and none is sent twice",
+        "they were sent, so repeat this within five minutes, and none is sent twice",
     );
     output::outcome(
         arguments.output.json,
