@@ -1,15 +1,17 @@
 # The targets are what CI runs (.ci/run). Needed: git, make, a C compiler and Rust; for the tests Python 3.11 too, and
 # Chromium, which they install as root on Debian.
 
-.PHONY: demo test sim e2e e2e-ministack mutants emulator browser screenshots chaos lint format docs check conformance bench deny
+.PHONY: demo test sim e2e e2e-ministack mutants emulator browser screenshots chaos lint shipped format docs check conformance bench deny
 
 # The main job on this machine, in one process: see README.md.
 demo:
 	cargo run --package hooklane -- demo $(ARGS)
 
-# All tests. The simulation is built apart, since it asks for the mistakes that nothing else may be able to make.
+# All tests. Two packages are built apart: the simulation asks for the mistakes that nothing that ships may be able to make,
+# and the browser's driver for features that nothing that ships has. The latter's tests run the program that is there by then.
 test: emulator browser
-	cargo test --workspace --exclude simulation --quiet
+	cargo test --quiet
+	cargo test --package page-tests --quiet
 	cargo test --package simulation --quiet
 
 # Whole histories of workers that fail, each from its seed: make sim SEEDS=10000. One of them, with all that happens in it:
@@ -47,11 +49,11 @@ browser:
 
 # The pictures of the page: those of the README into docs/, and every page in many states into target/screenshots/.
 screenshots: browser
-	cargo test --package hooklane --test screenshots
+	cargo run --package page-tests --bin screenshots
 
 # Crashes for real, in under five minutes; CHAOS_SEED=n repeats a plan. A short run of it is part of the tests.
 chaos:
-	CHAOS=full cargo test --package hooklane --test chaos -- --nocapture --test-threads 1
+	CHAOS=full cargo test --test chaos -- --nocapture --test-threads 1
 
 # An SQS probe against local-sqs, not part of CI: make conformance PROBE=path/to/probe.py (needs boto3).
 conformance:
@@ -64,7 +66,12 @@ bench:
 # Formatting, and clippy with warnings as errors.
 lint:
 	cargo fmt --all -- --check
-	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	cargo clippy --all-targets --quiet -- --deny warnings
+	cargo clippy --package page-tests --package simulation --all-targets --quiet -- --deny warnings
+
+# Whether what is tested is what ships: the same features, and no deliberate mistakes.
+shipped:
+	scripts/shipped
 
 # Formats everything.
 format:
@@ -75,4 +82,4 @@ docs:
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 
 # What CI checks.
-check: lint docs test
+check: lint shipped docs test

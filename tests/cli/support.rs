@@ -86,7 +86,7 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hooklane"));
+        let mut command = Command::new(program());
         command
             .args(arguments)
             .current_dir(self.directory.path())
@@ -364,6 +364,21 @@ pub(crate) fn documents(text: &str) -> Vec<serde_json::Value> {
 }
 
 /// The directory of the repository.
+/// The program. Cargo builds it for the tests of its own package; others take what was built beside them.
+fn program() -> PathBuf {
+    if let Some(built) = option_env!("CARGO_BIN_EXE_hooklane") {
+        return built.into();
+    }
+    let test = std::env::current_exe().expect("a program");
+    let beside = test
+        .ancestors()
+        .nth(2)
+        .map(|profile| profile.join("hooklane"));
+    beside
+        .filter(|program| program.exists())
+        .expect("hooklane is built: make test does, or cargo build --package hooklane")
+}
+
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -32,6 +32,7 @@ mod text;
 pub use audit::Audit;
 #[cfg(feature = "breakages")]
 pub use breakage::Breakage;
+pub use breakage::MISTAKES_CAN_BE_MADE;
 pub use dropping::drop_letters;
 pub use filter::{
     Filter, FilterError, MAX_IDS, MAX_TEXT_CHARS, NO_HOST, Selection, StatusFilter, parse_moment,

@@ -1,124 +1,60 @@
-//! Deliberate mistakes, which the simulation must catch, each of them. They exist only with the feature `breakages`,
-//! which nothing but the simulation asks for.
-
-#![cfg_attr(
-    not(feature = "breakages"),
-    allow(
-        dead_code,
-        unreachable_pub,
-        reason = "the mistakes are named where they could be made"
-    )
-)]
-
-#[cfg(feature = "breakages")]
-use std::cell::Cell;
+//! Deliberate mistakes, which the simulation must catch, each of them.
 
 use delivery::{Reason, Record, Visit};
 
-/// A mistake that a worker could make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Breakage {
-    /// A dead event is deleted before it is sent to the internal queue.
-    DeleteBeforeDeadLetter,
-    /// A dead letter gets a new deduplication id each time it is sent.
-    FreshDeadLetterId,
-    /// An event found exhausted is attempted again.
-    ExhaustedAgain,
-    /// A retry does not wait for its `not_before`.
-    TooEarly,
-    /// A lease is taken to last for ever.
-    NoLeaseCheck,
-    /// Receives are counted as attempts.
-    ReceivesAsAttempts,
-    /// `Failed` of a batch of deletes is not read.
-    FailedDeletesIgnored,
-    /// What was accepted is not remembered when its delete fails.
-    AcceptedForgotten,
-    /// The lane goes on with the next event while its head waits for a retry.
-    NextAfterFailed,
-    /// A bad message is left where it is, and its followers are delivered.
-    BadMessageSkipped,
-    /// While the ledger is down, what is held is given back at once.
-    GivenBackDuringOutage,
-    /// A worker that stops gives nothing back.
-    NothingGivenBack,
-    /// Attempts that the ledger did not take are forgotten.
-    UnwrittenForgotten,
-    /// The message is attempted although the ledger was lost to another worker.
-    LostRaceIgnored,
-    /// A replay that is accepted is noted under the sequence number that it came back with.
-    PresentNumberNoted,
-    /// A request that was lost with a closed connection is a failed attempt.
-    NeverSentAgain,
-    /// It goes out again until there is an answer.
-    SentAgainAndAgain,
-    /// A request goes out again after a timeout.
-    SentAgainAfterTimeout,
-    /// A request goes out again on a connection that carried others before.
-    SentAgainOnAnyConnection,
-    /// Receives that no visit followed are held against an event.
-    UnvisitedReceivesCount,
-    /// That a visit of a watched event begins is not written down.
-    BeginningsForgotten,
-    /// A burial is remembered by the worker alone, and not noted in the ledger.
-    BurialNotNoted,
-    /// A receive count is believed on a standard queue too.
-    LaggingCountBelieved,
-    /// What the queue would drop is left to it.
-    LeftToExpire,
-    /// What waits for a place among the deletes is not noted.
-    NotNotedWithoutPlace,
-}
-
-#[cfg(feature = "breakages")]
-thread_local! {
-    static ACTIVE: Cell<Option<Breakage>> = const { Cell::new(None) };
-}
-
-impl Breakage {
-    /// All of them.
-    pub const ALL: [Self; 25] = [
-        Self::DeleteBeforeDeadLetter,
-        Self::FreshDeadLetterId,
-        Self::ExhaustedAgain,
-        Self::TooEarly,
-        Self::NoLeaseCheck,
-        Self::ReceivesAsAttempts,
-        Self::FailedDeletesIgnored,
-        Self::AcceptedForgotten,
-        Self::NextAfterFailed,
-        Self::BadMessageSkipped,
-        Self::GivenBackDuringOutage,
-        Self::NothingGivenBack,
-        Self::UnwrittenForgotten,
-        Self::LostRaceIgnored,
-        Self::PresentNumberNoted,
-        Self::NeverSentAgain,
-        Self::SentAgainAndAgain,
-        Self::SentAgainAfterTimeout,
-        Self::SentAgainOnAnyConnection,
-        Self::UnvisitedReceivesCount,
-        Self::BeginningsForgotten,
-        Self::BurialNotNoted,
-        Self::LaggingCountBelieved,
-        Self::LeftToExpire,
-        Self::NotNotedWithoutPlace,
-    ];
-
-    /// From now on the workers of this thread make this mistake, or none.
-    #[cfg(feature = "breakages")]
-    pub fn set(mistake: Option<Self>) {
-        ACTIVE.set(mistake);
-    }
-
-    #[cfg(feature = "breakages")]
-    pub(crate) fn is_made(self) -> bool {
-        ACTIVE.get() == Some(self)
-    }
-
-    #[cfg(not(feature = "breakages"))]
-    pub(crate) const fn is_made(self) -> bool {
-        false
+::breakage::breakages! {
+    /// A mistake that a worker could make.
+    pub enum Breakage {
+        /// A dead event is deleted before it is sent to the internal queue.
+        DeleteBeforeDeadLetter,
+        /// A dead letter gets a new deduplication id each time it is sent.
+        FreshDeadLetterId,
+        /// An event found exhausted is attempted again.
+        ExhaustedAgain,
+        /// A retry does not wait for its `not_before`.
+        TooEarly,
+        /// A lease is taken to last for ever.
+        NoLeaseCheck,
+        /// Receives are counted as attempts.
+        ReceivesAsAttempts,
+        /// `Failed` of a batch of deletes is not read.
+        FailedDeletesIgnored,
+        /// What was accepted is not remembered when its delete fails.
+        AcceptedForgotten,
+        /// The lane goes on with the next event while its head waits for a retry.
+        NextAfterFailed,
+        /// A bad message is left where it is, and its followers are delivered.
+        BadMessageSkipped,
+        /// While the ledger is down, what is held is given back at once.
+        GivenBackDuringOutage,
+        /// A worker that stops gives nothing back.
+        NothingGivenBack,
+        /// Attempts that the ledger did not take are forgotten.
+        UnwrittenForgotten,
+        /// The message is attempted although the ledger was lost to another worker.
+        LostRaceIgnored,
+        /// A replay that is accepted is noted under the sequence number that it came back with.
+        PresentNumberNoted,
+        /// A request that was lost with a closed connection is a failed attempt.
+        NeverSentAgain,
+        /// It goes out again until there is an answer.
+        SentAgainAndAgain,
+        /// A request goes out again after a timeout.
+        SentAgainAfterTimeout,
+        /// A request goes out again on a connection that carried others before.
+        SentAgainOnAnyConnection,
+        /// Receives that no visit followed are held against an event.
+        UnvisitedReceivesCount,
+        /// That a visit of a watched event begins is not written down.
+        BeginningsForgotten,
+        /// A burial is remembered by the worker alone, and not noted in the ledger.
+        BurialNotNoted,
+        /// A receive count is believed on a standard queue too.
+        LaggingCountBelieved,
+        /// What the queue would drop is left to it.
+        LeftToExpire,
+        /// What waits for a place among the deletes is not noted.
+        NotNotedWithoutPlace,
     }
 }
 

@@ -29,6 +29,7 @@ mod worker;
 pub use admin::serve_admin;
 #[cfg(feature = "breakages")]
 pub use breakage::Breakage;
+pub use breakage::MISTAKES_CAN_BE_MADE;
 pub use health::Health;
 pub use settings::{Mode, Settings, Summary};
 pub use status::Status;

@@ -8,6 +8,15 @@ use hooklane::{Cli, Exit};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+// Cargo gives the features of all that is built together to each of it: whoever builds this beside the simulation would
+// ship its mistakes.
+const _: () = assert!(
+    !(consumer::MISTAKES_CAN_BE_MADE
+        || producer::MISTAKES_CAN_BE_MADE
+        || console::MISTAKES_CAN_BE_MADE),
+    "hooklane would be built with the mistakes of the simulation: build it without --workspace and --all-features"
+);
+
 fn main() -> ExitCode {
     let cli = match Cli::from_command_line() {
         Ok(cli) => cli,

@@ -18,6 +18,7 @@ mod window;
 
 #[cfg(feature = "breakages")]
 pub use breakage::Breakage;
+pub use breakage::MISTAKES_CAN_BE_MADE;
 pub use checkpoint::{Bound, Checkpoint, CheckpointError, Difference, Saved};
 pub use event::Lane;
 pub use ids::InputName;
