@@ -65,7 +65,7 @@ pub(crate) struct LaneRun<'a, P> {
 /// Delivers the messages of one lane in order.
 pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane: Lane<Held>) {
     let Some(head) = lane.head() else { return };
-    let visibility = shared.settings.visibility_timeout;
+    let visibility = shared.limits.visibility_timeout;
     let lease = Lease::new(shared.source.clone(), visibility, head.message.lease_until);
     let group = shared.ordered_group(&head.message).map(str::to_owned);
     let _turn = match &group {

@@ -17,6 +17,7 @@ mod memory;
 mod notes;
 pub mod post;
 mod report;
+mod routes;
 mod settings;
 mod settler;
 mod shared;

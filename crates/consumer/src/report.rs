@@ -2,29 +2,16 @@
 
 use std::time::Duration;
 
-use delivery::{DeadLetter, Decision, Outcome, Replay, RequestFacts};
+use delivery::{DeadLetter, Decision, Outcome, Posting};
 use event::Event;
 use queue::{QueueError, Received};
 use store::LedgerError;
 use tracing::{error, info, warn};
 
-/// The identity of an event for its receiver, see [`delivery::webhook_id`].
-pub(crate) fn webhook_id<'a>(
-    event: &'a Event,
-    message: &'a Received,
-    earlier: Option<&'a Replay>,
-) -> &'a str {
-    let origin = earlier.map(|replay| replay.origin.message_id.as_str());
-    webhook_id_of(event, origin, message)
-}
-
-fn webhook_id_of<'a>(event: &'a Event, origin: Option<&'a str>, message: &'a Received) -> &'a str {
-    delivery::webhook_id(event.msg_id(), origin, &message.message_id)
-}
-
 /// One attempt and what follows from it.
 pub(crate) fn attempt(
-    facts: &RequestFacts<'_>,
+    n: u32,
+    posting: &Posting<'_>,
     message: &Received,
     duration: Duration,
     outcome: &Outcome,
@@ -39,10 +26,10 @@ pub(crate) fn attempt(
         ),
     };
     info!(
-        event = facts.webhook_id,
-        group = facts.group,
-        sequence = facts.sequence_number,
-        attempt = facts.attempt,
+        event = posting.webhook_id,
+        group = message.group,
+        sequence = message.sequence_number,
+        attempt = n,
         receive_count = message.receive_count,
         status,
         error,
@@ -59,7 +46,7 @@ pub(crate) fn dead_letter(message: &Received, letter: &DeadLetter) {
     let event = Event::parse(&message.body).unwrap_or_default();
     let origin = letter.origin.message_id.as_str();
     warn!(
-        event = webhook_id_of(&event, Some(origin), message),
+        event = delivery::webhook_id(event.msg_id(), Some(origin), &message.message_id),
         message_id = message.message_id,
         group = message.group,
         sequence = message.sequence_number,

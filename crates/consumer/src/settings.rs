@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use delivery::{Callback, RetrySchedule};
 
+use crate::routes::Routes;
+
 /// How a worker is to deliver.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -20,6 +22,28 @@ pub struct Settings {
     pub visibility_timeout: Duration,
     /// How long attempts may go on after the signal to stop.
     pub shutdown_grace: Duration,
+}
+
+impl Settings {
+    /// What each event is asked for, and what holds for the worker.
+    pub(crate) fn split(self) -> (Routes, Limits) {
+        let limits = Limits {
+            max_in_flight: self.max_in_flight,
+            max_bytes_in_flight: self.max_bytes_in_flight,
+            visibility_timeout: self.visibility_timeout,
+            shutdown_grace: self.shutdown_grace,
+        };
+        (Routes::new(self.callback, self.schedule), limits)
+    }
+}
+
+/// How much a worker holds, and for how long: the fields of [`Settings`] of the same names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) max_in_flight: usize,
+    pub(crate) max_bytes_in_flight: usize,
+    pub(crate) visibility_timeout: Duration,
+    pub(crate) shutdown_grace: Duration,
 }
 
 /// When a worker ends.

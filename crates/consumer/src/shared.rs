@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::gate::Gate;
 use crate::memory::Memory;
 use crate::notes::Notes;
-use crate::settings::Settings;
+use crate::routes::Routes;
+use crate::settings::Limits;
 use crate::tally::Tally;
 use crate::watch::Watch;
 
 pub(crate) struct Shared<P> {
-    pub(crate) settings: Settings,
+    pub(crate) routes: Routes,
+    pub(crate) limits: Limits,
     pub(crate) source: Queue,
     pub(crate) dead_letters: Queue,
     pub(crate) ledger: Ledger,

@@ -84,9 +84,11 @@ impl<P: Post> Worker<P> {
         let dead_letters = denials.watch(wiring.dead_letters);
         let needed = settings.schedule.longest_life();
         let notes = Notes::new(source.url(), ledger.clone(), wiring.clock.clone());
+        let (routes, limits) = settings.split();
         let shared = Shared {
             watch: Watch::new(&source, &dead_letters, needed),
-            settings,
+            routes,
+            limits,
             notes: Arc::new(notes),
             source,
             dead_letters,
@@ -120,12 +122,12 @@ impl<P: Post> Worker<P> {
         let settling = TaskTracker::new();
         let settler = Settler::start(&shared, self.health.standstill.clone(), &settling);
         let poller = Arc::new(Poller {
-            room: Arc::new(Semaphore::new(shared.settings.max_in_flight)),
+            room: Arc::new(Semaphore::new(shared.limits.max_in_flight)),
             bytes: Room::new(
-                shared.settings.max_bytes_in_flight,
+                shared.limits.max_bytes_in_flight,
                 shared.source.attributes().maximum_message_size,
             ),
-            wait: longest_wait(mode, shared.settings.visibility_timeout),
+            wait: longest_wait(mode, shared.limits.visibility_timeout),
             lanes: TaskTracker::new(),
             pollers: AtomicUsize::new(1),
             polls: TaskTracker::new(),
@@ -170,7 +172,7 @@ async fn finish<P: Post>(
     notes: &mut JoinHandle<()>,
 ) {
     let shared = poller.shared.clone();
-    let grace = shared.settings.shutdown_grace;
+    let grace = shared.limits.shutdown_grace;
     let too_late = async {
         sleep(grace).await;
         shared.abort.cancel();
@@ -279,7 +281,7 @@ impl<P: Post> Poller<P> {
     }
 
     async fn any_room(&self) -> OwnedSemaphorePermit {
-        let full = MAX_BATCH.min(self.shared.settings.max_in_flight) as u32;
+        let full = MAX_BATCH.min(self.shared.limits.max_in_flight) as u32;
         let all = self.room.clone().acquire_many_owned(full);
         if let Ok(Ok(room)) = timeout(FOR_A_FULL_BATCH, all).await {
             return room;
@@ -314,7 +316,7 @@ impl<P: Post> Poller<P> {
         let options = ReceiveOptions {
             max,
             wait: self.wait,
-            visibility: self.shared.settings.visibility_timeout,
+            visibility: self.shared.limits.visibility_timeout,
         };
         self.shared.source.receive(options).await
     }
@@ -349,7 +351,7 @@ impl<P: Post> Poller<P> {
 
     async fn give_back(&self, lane: &Lane<Held>) {
         let Some(head) = lane.head() else { return };
-        let visibility = self.shared.settings.visibility_timeout;
+        let visibility = self.shared.limits.visibility_timeout;
         let lease = Lease::new(
             self.shared.source.clone(),
             visibility,

@@ -15,6 +15,7 @@ mod schedule;
 mod secret;
 mod sequence;
 mod signature;
+mod target;
 
 pub use callback::{Callback, masked};
 pub use dead_letter::{DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_letter_group};
@@ -24,10 +25,11 @@ pub use lifetime::Lifetime;
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
 pub use record::{Attempt, GroupNote, MOST_BEGUN, Record, RecordState, Verdict, Visit, Watch};
 pub use replay::{REPLAY, Replay};
-pub use request::{RequestFacts, completed_body, headers, webhook_id};
+pub use request::{InQueue, Posting, webhook_id};
 pub use schedule::{
     Decision, MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings,
 };
 pub use secret::*;
 pub use sequence::{is_sequence_number, sequence_order};
 pub use signature::*;
+pub use target::{Shape, Target};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use delivery::{Authentication, RequestFacts};
+use delivery::{Authentication, InQueue, Posting, Shape};
 use event::{Event, Timestamp, is_header_text};
 use url::Url;
 
@@ -28,19 +28,36 @@ pub(super) struct Command {
 
 /// The body as it is POSTed: the bytes in the queue, and what an upstream system left out.
 pub(super) fn posted_body(letter: &Letter) -> Cow<'_, [u8]> {
+    posted(letter, |posting| match &posting.body {
+        Cow::Borrowed(_) => Cow::Borrowed(&letter.message.body[..]),
+        Cow::Owned(body) => Cow::Owned(body.clone()),
+    })
+}
+
+/// Looks at what the worker POSTs of a letter's event.
+fn posted<T>(letter: &Letter, look: impl FnOnce(&Posting<'_>) -> T) -> T {
     let body = &letter.message.body;
-    let Ok(event) = Event::parse(body) else {
-        return Cow::Borrowed(body);
+    let event = Event::parse(body).ok();
+    let life = match &letter.fate {
+        Fate::Recorded(record) => Some((&record.origin, record.replays)),
+        Fate::Backstop(Some(replay)) => Some((&replay.origin, replay.replays)),
+        Fate::Backstop(None) | Fate::Unreadable(_) => None,
     };
-    let id = match &letter.fate {
-        Fate::Recorded(record) => &record.origin.deduplication_id,
-        Fate::Backstop(Some(replay)) => &replay.origin.deduplication_id,
-        Fate::Backstop(None) | Fate::Unreadable(_) => return Cow::Borrowed(body),
+    let origin = life.map(|(origin, _)| origin);
+    let in_header = |text: &&str| is_header_text(text);
+    let in_queue = InQueue {
+        message_id: &letter.message.message_id,
+        first_message_id: Some(letter.id()),
+        deduplication_id: origin.and_then(|origin| origin.deduplication_id.as_deref()),
+        ordered_group: origin.and_then(|_| letter.ordered_group()),
+        group: letter.group().filter(in_header),
+        sequence_number: origin
+            .and_then(|origin| origin.sequence_number.as_deref())
+            .filter(in_header),
+        event_name: letter.event(),
+        is_replay: life.is_some_and(|(_, replays)| replays > 0),
     };
-    match delivery::completed_body(body, &event, id.as_deref(), letter.ordered_group()) {
-        Some(completed) => Cow::Owned(completed),
-        None => Cow::Borrowed(body),
-    }
+    look(&Posting::new(body, event.as_ref(), in_queue, Shape::Event))
 }
 
 /// Reads what an engineer typed; nothing is the variable `URL` of their shell.
@@ -67,13 +84,18 @@ pub(super) fn command(
     now: Timestamp,
 ) -> Command {
     let body = posted_body(letter);
+    // As of the last attempt.
+    let n = letter.attempts().last().map_or(1, |attempt| attempt.n);
+    let headers = posted(letter, |posting| {
+        posting.headers(n, now, &Authentication::None)
+    });
     let mut text = "curl --request POST".to_owned();
     if let Some(url) = url
         && url.as_str().contains(['[', ']', '{', '}'])
     {
         text.push_str(" --globoff");
     }
-    for (name, value) in headers(letter, &body, now) {
+    for (name, value) in headers {
         // The moment of the request, not of this page.
         let header = match name.as_str() {
             "webhook-timestamp" => format!("\"{name}: $(date +%s)\""),
@@ -108,30 +130,6 @@ pub(super) fn command(
 /// names), and not too long.
 fn is_inline(body: &str) -> bool {
     body.len() <= LONGEST_INLINE && !hides(body) && !body.contains('\t')
-}
-
-/// The headers that the worker sends, as of the last attempt.
-fn headers(letter: &Letter, body: &[u8], now: Timestamp) -> Vec<(String, String)> {
-    let event = Event::parse(body).ok();
-    let (sequence_number, replays) = match &letter.fate {
-        Fate::Recorded(record) => (record.origin.sequence_number.as_deref(), record.replays),
-        Fate::Backstop(Some(replay)) => (replay.origin.sequence_number.as_deref(), replay.replays),
-        Fate::Backstop(None) | Fate::Unreadable(_) => (None, 0),
-    };
-    let msg_id = event.as_ref().and_then(Event::msg_id);
-    let header_text =
-        |text: Option<&'_ str>| text.filter(|text| is_header_text(text)).map(str::to_owned);
-    let (group, name) = (header_text(letter.group()), header_text(letter.event()));
-    let facts = RequestFacts {
-        webhook_id: delivery::webhook_id(msg_id, Some(letter.id()), &letter.message.message_id),
-        at: now,
-        attempt: letter.attempts().last().map_or(1, |attempt| attempt.n),
-        group: group.as_deref(),
-        sequence_number: sequence_number.filter(|number| is_header_text(number)),
-        event_name: name.as_deref(),
-        replay: replays > 0,
-    };
-    delivery::headers(&facts, &Authentication::None, body)
 }
 
 /// A text as one word of a POSIX shell, whatever it holds.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use delivery::{Attempt, DeadLetter, REPLAY, Record, RecordState, Replay};
+use delivery::{Attempt, DeadLetter, REPLAY, Record, RecordState, Replay, Target};
 use store::{LedgerError, Seen, WriteError};
 use tokio::time::sleep;
 use tracing::{debug, warn};
@@ -23,6 +23,8 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
 /// What is known of the head when its visit begins.
 pub(super) struct Known {
+    /// Where it goes, throughout the visit.
+    pub(super) target: Target,
     pub(super) record: Option<Record>,
     pub(super) seen: Option<Seen>,
     pub(super) earlier: Option<Replay>,
@@ -46,6 +48,7 @@ impl<P: Post> LaneRun<'_, P> {
     /// there a count of 1 does not say that it is the first.
     pub(super) async fn known(&mut self) -> Result<Known, End> {
         let message = &self.head().message;
+        let target = self.shared.routes.target(message);
         let earlier = message.text_attribute(REPLAY).and_then(|text| match Replay::parse(text) {
             Ok(replay) => Some(replay),
             Err(error) => {
@@ -54,6 +57,7 @@ impl<P: Post> LaneRun<'_, P> {
             }
         });
         let mut known = Known {
+            target,
             record: None,
             seen: None,
             earlier,
@@ -255,7 +259,7 @@ impl<P: Post> LaneRun<'_, P> {
     }
 
     async fn hold_until_the_gate_opens(&mut self) -> Result<(), End> {
-        let half = self.shared.settings.visibility_timeout / 2;
+        let half = self.shared.limits.visibility_timeout / 2;
         loop {
             self.lease.outlast(half, &self.lane).await?;
             tokio::select! {

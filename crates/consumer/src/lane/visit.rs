@@ -1,12 +1,13 @@
 //! One visit: a receive of the head on which it is attempted, or set aside, or found to be too early.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use delivery::{
-    Attempt, DeadLetter, Decision, Lifetime, Outcome, Reason, RecordState, Replay, RequestFacts,
-    Verdict, Visit,
+    Attempt, DeadLetter, Decision, InQueue, Lifetime, Outcome, Posting, Reason, RecordState,
+    Replay, Target, Verdict, Visit,
 };
-use event::{EVENT_NAME, Event, is_header_text};
+use event::{EVENT_NAME, Event};
 use store::Seen;
 use tokio::time::Instant;
 use url::Url;
@@ -40,9 +41,9 @@ impl<P: Post> LaneRun<'_, P> {
         let known = self.known().await?;
         let message = &self.head().message;
         let now = self.shared.clock.earliest();
-        let schedule = &self.shared.settings.schedule;
+        let schedule = &known.target.schedule;
         let record = known.record.as_ref();
-        let life = self.life();
+        let life = self.life(&known.target);
         let visit = Visit::open(schedule, record, message.receive_count, &life, now);
         match breakage::visit(visit, record, message.receive_count) {
             Visit::TooEarly { remaining, cut } if cut.is_zero() => Err(End::Wait(remaining)),
@@ -66,10 +67,13 @@ impl<P: Post> LaneRun<'_, P> {
     }
 
     /// How long the queue keeps the head: told by when it was sent to it, a replay too.
-    fn life(&self) -> Lifetime {
+    fn life(&self, target: &Target) -> Lifetime {
         let retention = self.shared.watch.retention();
-        let timeout = self.shared.settings.schedule.timeout();
-        Lifetime::new(self.head().message.sent_at, retention, timeout)
+        Lifetime::new(
+            self.head().message.sent_at,
+            retention,
+            target.schedule.timeout(),
+        )
     }
 
     /// Attempts the head until it is accepted, exhausted or has to wait.
@@ -85,21 +89,15 @@ impl<P: Post> LaneRun<'_, P> {
                     .await;
             }
         };
-        let name = message.text_attribute(EVENT_NAME);
-        let Some(url) = self.shared.settings.callback.url_for(name).cloned() else {
-            let (known, attempts) = known.take_attempts();
+        let (known, mut attempts) = known.take_attempts();
+        let Some(url) = known.target.url.clone() else {
             return self
                 .set_aside(known, attempts, Reason::NoCallback, None)
                 .await;
         };
-        let (known, mut attempts) = known.take_attempts();
-        let body = self.exact_body(&event, known.earlier.as_ref());
-        let life = self.life();
+        let life = self.life(&known.target);
         for n in first.. {
-            let made = self
-                .attempt(n, &url, &event, &body, known.earlier.as_ref())
-                .await;
-            let (attempt, decision) = match made {
+            let (attempt, decision) = match self.attempt(n, &url, &event, &known).await {
                 Ok(made) => made,
                 // Nothing to write down, unless that this visit came to its end.
                 Err(end) if n == first && !known.is_watched => return Err(end),
@@ -138,11 +136,11 @@ impl<P: Post> LaneRun<'_, P> {
         unreachable!("a schedule ends")
     }
 
-    /// The body that is POSTed. A replay has the FIFO parameters of its first life, if it had any: the body is what it
-    /// was then.
-    fn exact_body(&self, event: &Event, earlier: Option<&Replay>) -> bytes::Bytes {
+    /// The head as it lies in the queue. A replay has the FIFO parameters of its first life, if it had any: its body is
+    /// what it was then.
+    fn in_queue<'m>(&'m self, earlier: Option<&'m Replay>) -> InQueue<'m> {
         let message = &self.head().message;
-        let (id, group) = match earlier {
+        let (deduplication_id, ordered_group) = match earlier {
             Some(Replay { origin, .. }) => {
                 let is_fifo = origin.is_ordered() || self.shared.source.is_fifo();
                 let group = origin.group.as_deref().filter(|_| is_fifo);
@@ -153,9 +151,16 @@ impl<P: Post> LaneRun<'_, P> {
                 self.shared.ordered_group(message),
             ),
         };
-        match delivery::completed_body(&message.body, event, id, group) {
-            Some(completed) => completed.into(),
-            None => message.body.clone(),
+        InQueue {
+            message_id: &message.message_id,
+            first_message_id: earlier.map(|replay| replay.origin.message_id.as_str()),
+            deduplication_id,
+            ordered_group,
+            group: message.group.as_deref(),
+            sequence_number: message.sequence_number.as_deref(),
+            event_name: message.text_attribute(EVENT_NAME),
+            // What only keeps its origin (an import of what the native redrive took, say) is none.
+            is_replay: earlier.is_some_and(|replay| replay.replays > 0),
         }
     }
 
@@ -188,31 +193,24 @@ impl<P: Post> LaneRun<'_, P> {
         n: u32,
         url: &Url,
         event: &Event,
-        body: &bytes::Bytes,
-        earlier: Option<&Replay>,
+        known: &Known,
     ) -> Result<(Attempt, Decision), End> {
-        let timeout = self.shared.settings.schedule.timeout();
+        let (target, earlier) = (&known.target, known.earlier.as_ref());
+        let timeout = target.schedule.timeout();
         self.lease
             .outlast(timeout + LEASE_MARGIN, &self.lane)
             .await?;
         let message = &self.head().message;
         let at = self.shared.clock.now();
-        let facts = RequestFacts {
-            webhook_id: report::webhook_id(event, message, earlier),
-            at,
-            attempt: n,
-            group: message.group.as_deref(),
-            sequence_number: message.sequence_number.as_deref(),
-            event_name: message
-                .text_attribute(EVENT_NAME)
-                .filter(|name| is_header_text(name)),
-            // What only keeps its origin (an import of what the native redrive took, say) is none.
-            replay: earlier.is_some_and(|replay| replay.replays > 0),
-        };
+        let in_queue = self.in_queue(earlier);
+        let posting = Posting::new(&message.body, Some(event), in_queue, target.shape);
         let request = Request {
             url: url.clone(),
-            headers: delivery::headers(&facts, &self.shared.settings.callback.authentication, body),
-            body: body.clone(),
+            headers: posting.headers(n, at, &target.authentication),
+            body: match &posting.body {
+                Cow::Borrowed(_) => message.body.clone(),
+                Cow::Owned(body) => body.clone().into(),
+            },
             timeout,
             new_connection: n > 1,
         };
@@ -237,8 +235,8 @@ impl<P: Post> LaneRun<'_, P> {
         };
         Tally::count(&self.shared.tally.attempts);
         let duration = began.elapsed();
-        let decision = self.shared.settings.schedule.decide(n, &outcome);
-        report::attempt(&facts, message, duration, &outcome, decision);
+        let decision = target.schedule.decide(n, &outcome);
+        report::attempt(n, &posting, message, duration, &outcome, decision);
         let life = earlier.map_or(0, |replay| replay.replays);
         Ok((Attempt::new(life, n, at, duration, &outcome), decision))
     }
@@ -272,10 +270,7 @@ impl<P: Post> LaneRun<'_, P> {
         verdict: Verdict,
     ) -> Result<Settled, End> {
         let message = &self.head().message;
-        let callback = &self.shared.settings.callback;
-        let url = callback
-            .url_for(message.text_attribute(EVENT_NAME))
-            .map(delivery::masked);
+        let url = known.target.url.as_ref().map(delivery::masked);
         let source_url = self.shared.source.url();
         let letter =
             dead_letters::letter(source_url, message, verdict, attempts, known.earlier, url);
