@@ -26,6 +26,9 @@ use crate::wires::Wires;
 /// How long one attempt may take; leases must outlast it.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a worker may go on after it was told to stop.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
+
 /// SQS keeps messages so long by default.
 const RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -240,7 +243,7 @@ impl Fleet {
             max_in_flight: self.plan.max_in_flight,
             visibility_timeout: self.plan.visibility,
             max_bytes_in_flight: 256 * 1024 * 1024,
-            shutdown_grace: Duration::from_secs(25),
+            shutdown_grace: SHUTDOWN_GRACE,
         }
     }
 

@@ -226,6 +226,8 @@ pub(crate) struct Seen {
     pub(crate) runs: Vec<CommandRun>,
     /// What workers said at their end, and when.
     pub(crate) summaries: Vec<(Duration, Worker, Summary)>,
+    /// When each worker had answers with a date, and how long each of them took.
+    pub(crate) dated: BTreeMap<Worker, Vec<(Duration, Duration)>>,
     /// How often workers called SQS, by action.
     pub(crate) calls: BTreeMap<String, u64>,
 }
@@ -293,6 +295,13 @@ impl Log {
 
     pub(crate) fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// A worker has an answer with a date to what it asked then.
+    pub(crate) fn dated(&self, worker: Worker, asked: Duration) {
+        let now = self.now();
+        let dates = &mut self.seen().dated;
+        dates.entry(worker).or_default().push((now, now - asked));
     }
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {

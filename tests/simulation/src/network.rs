@@ -135,15 +135,28 @@ impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connection = self.clone();
         HttpConnectorFuture::new(async move {
+            let asked = connection.log.now();
             connection.wires.cross().await;
             let answer = connection.pass(request).await;
             connection.wires.cross().await;
+            connection.note_date(asked, &answer);
             answer
         })
     }
 }
 
 impl Connection {
+    /// SQS's time is known to whoever has an answer of it with a date.
+    fn note_date(&self, asked: Duration, answer: &Answer) {
+        let (Caller::Worker(worker), Ok(answer)) = (self.caller, answer) else {
+            return;
+        };
+        let has = |name| answer.headers().get(name).is_some();
+        if has("date") && has("x-amzn-requestid") {
+            self.log.dated(worker, asked);
+        }
+    }
+
     async fn pass(&self, mut request: HttpRequest) -> Answer {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let action = target.rsplit('.').next().unwrap_or_default().to_owned();

@@ -24,6 +24,14 @@ pub(crate) type Found = Vec<String>;
 /// A visit that ended is written down by then.
 const WRITTEN_BY: Duration = Duration::from_secs(30);
 
+const ROUNDING: Duration = Duration::from_millis(2);
+
+/// No clock of a history is further off.
+const MOST_OFF: Duration = Duration::from_secs(61);
+
+/// How exact a date is, and by how much two machines' clocks run apart in a history.
+const SECOND_AND_DRIFT: Duration = Duration::from_millis(1_250);
+
 pub(crate) type Oracle = fn(&View<'_>) -> Found;
 
 /// Every oracle with the promise it holds a history to.
@@ -292,13 +300,25 @@ impl View<'_> {
         self.left.dead.iter().any(|dead| dead.event == Some(event))
     }
 
-    /// By how much a moment that a worker wrote down may be wrong, or a wait too short: nothing but rounding if clocks are
-    /// right. SQS's time is known to a second and how long a call took, and what is off by half a second is believed.
+    /// By how much a wait may be too short: nothing but rounding if clocks are right. What is off by half a second is
+    /// believed.
     fn clock_error(&self) -> Duration {
         match self.plan().clocks.is_empty() {
-            true => Duration::from_millis(2),
+            true => ROUNDING,
             false => Duration::from_secs(2),
         }
+    }
+
+    /// By how much a moment may be wrong that a worker wrote down: SQS's time is known to a second and how long the
+    /// shortest call took that had an answer by then, which may be long where answers are late.
+    fn error_of(&self, worker: Worker, at: Duration) -> Duration {
+        if self.plan().clocks.is_empty() {
+            return ROUNDING;
+        }
+        let dates = self.seen.dated.get(&worker).into_iter().flatten();
+        let by_then = dates.filter(|(answered, _)| *answered <= at);
+        let shortest = by_then.map(|(_, took)| *took).min();
+        shortest.map_or(MOST_OFF, |took| took + SECOND_AND_DRIFT)
     }
 
     fn was_struck(&self, request: &Request, until: Duration) -> bool {

@@ -188,17 +188,19 @@ pub(super) fn records(view: &View<'_>) -> Found {
 fn record(view: &View<'_>, event: Event, letter: &DeadLetter, found: &mut Found) {
     let start = crate::history::START.as_millis();
     let requests = view.requests(event);
-    let tolerance = view.clock_error();
+    let error_of = |request: &Request| view.error_of(request.worker, request.decided);
     let is_of = |attempt: &Attempt, request: &Request| {
         let at_ms = (start + request.decided.as_millis() as u64).abs_diff(attempt.at.as_millis());
-        attempt.n == request.attempt && u128::from(at_ms) <= tolerance.as_millis()
+        attempt.n == request.attempt && u128::from(at_ms) <= error_of(request).as_millis()
     };
+    let largest_error = requests.iter().map(|request| error_of(request)).max();
+    let largest_error = largest_error.unwrap_or_default();
     let is_recorded = |request: &Request| letter.attempts.iter().any(|a| is_of(a, request));
     let numbers: Vec<_> = letter.attempts.iter().map(|attempt| attempt.n).collect();
     if !numbers.iter().copied().eq(1..=numbers.len() as u32)
         || !letter
             .attempts
-            .is_sorted_by(|a, b| a.at <= b.at.plus(tolerance))
+            .is_sorted_by(|a, b| a.at <= b.at.plus(largest_error))
     {
         found.push(format!("{event}: attempts {numbers:?} recorded"));
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{At, Found, View};
-use crate::log::{Event, Receive, Request, Turn};
+use crate::fleet::SHUTDOWN_GRACE;
+use crate::log::{Event, Receive, Request, Turn, Worker};
 use crate::plan::Profile;
 
 /// More receives of one message than any of these histories gives reason for: with so many attempts ahead of it and of
@@ -144,6 +145,16 @@ fn queued(view: &View<'_>, request: &Request) -> Duration {
     queued.copied().unwrap_or(Duration::MAX)
 }
 
+/// Whether a worker stopped because its time was up, while the ledger let it wait. What it holds comes again when its
+/// lease ends.
+fn ran_out_of_grace(view: &View<'_>, worker: Worker, stopped: Duration) -> bool {
+    let mut turns = view.seen.turns.iter();
+    let told = turns.find(|(_, who, turn)| *who == worker && *turn == Turn::ToldToStop);
+    told.is_some_and(|(told, ..)| {
+        stopped >= *told + SHUTDOWN_GRACE && view.met_a_ledger_fault(worker, *told, stopped)
+    })
+}
+
 pub(super) fn all_done(view: &View<'_>) -> Found {
     let mut found = Vec::new();
     if view.left.counts.total() > 0 {
@@ -151,6 +162,7 @@ pub(super) fn all_done(view: &View<'_>) -> Found {
     }
     for (at, worker, turn) in &view.seen.turns {
         if let Turn::Stopped(in_hand @ 1..) = turn
+            && !ran_out_of_grace(view, *worker, *at)
             && !view.plan().profile.has_sqs_faults()
             && !view.plan().profile.has_deaths()
             && view.plan().profile != Profile::Refusals
