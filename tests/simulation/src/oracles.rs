@@ -29,8 +29,9 @@ const ROUNDING: Duration = Duration::from_millis(2);
 /// No clock of a history is further off.
 const MOST_OFF: Duration = Duration::from_secs(61);
 
-/// How exact a date is, and by how much two machines' clocks run apart in a history.
-const SECOND_AND_DRIFT: Duration = Duration::from_millis(1_250);
+/// How exact a date is, what a clock may be beyond that and is believed, and by how much two machines' clocks run apart in a
+/// history.
+const OF_ONE_DATE: Duration = Duration::from_millis(1_000 + 500 + 250);
 
 pub(crate) type Oracle = fn(&View<'_>) -> Found;
 
@@ -310,7 +311,8 @@ impl View<'_> {
     }
 
     /// By how much a moment may be wrong that a worker wrote down: SQS's time is known to a second and how long the
-    /// shortest call took that had an answer by then, which may be long where answers are late.
+    /// shortest call took that had an answer by then, which may be long where answers are late; and half a second beyond
+    /// that is believed.
     fn error_of(&self, worker: Worker, at: Duration) -> Duration {
         if self.plan().clocks.is_empty() {
             return ROUNDING;
@@ -318,7 +320,7 @@ impl View<'_> {
         let dates = self.seen.dated.get(&worker).into_iter().flatten();
         let by_then = dates.filter(|(answered, _)| *answered <= at);
         let shortest = by_then.map(|(_, took)| *took).min();
-        shortest.map_or(MOST_OFF, |took| took + SECOND_AND_DRIFT)
+        shortest.map_or(MOST_OFF, |took| took + OF_ONE_DATE)
     }
 
     fn was_struck(&self, request: &Request, until: Duration) -> bool {
