@@ -1,4 +1,4 @@
-//! Where each event goes. A visit asks once, as its first step, and holds to the answer.
+//! Where each event goes. A visit asks once, as it begins, and holds to the answer.
 
 use std::sync::Arc;
 

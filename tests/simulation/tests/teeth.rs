@@ -51,8 +51,8 @@ fn every_mistake_of_a_replay_or_a_drop_is_caught() {
     });
 }
 
-/// Makes each mistake in a thread of its own, since it is made by the workers, producers and engineers of one thread; as many
-/// at the same time as there are cores.
+/// Makes every mistake, as many at the same time as there are cores: one is made by the workers, producers and engineers of
+/// one thread.
 fn assert_all_caught<M: Copy + Debug + Send + Sync>(
     mistakes: &[M],
     set: fn(Option<M>),
