@@ -4,7 +4,6 @@
 //! per message group; a lane attempts its messages in order and ends when its head has to wait. The wait is
 //! spent in the queue, never in a sleep.
 
-mod admin;
 mod breakage;
 mod bytes;
 mod dead_letters;
@@ -22,16 +21,13 @@ mod settings;
 mod settler;
 mod shared;
 mod standstill;
-mod status;
 mod tally;
 mod watch;
 mod worker;
 
-pub use admin::serve_admin;
 #[cfg(feature = "breakages")]
 pub use breakage::Breakage;
 pub use breakage::MISTAKES_CAN_BE_MADE;
 pub use health::Health;
 pub use settings::{Mode, Settings, Summary};
-pub use status::Status;
 pub use worker::{Wiring, Worker};

@@ -1,17 +1,21 @@
 //! `work`: opens what the worker needs, runs it, prints what it did.
 
+mod admin;
+mod status;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use consumer::post::HttpPost;
-use consumer::{Mode, Settings, Status, Summary, Wiring, Worker, serve_admin};
+use consumer::{Mode, Settings, Summary, Wiring, Worker};
 use delivery::RetrySchedule;
 use queue::admin::{
     Backstop, Keeping, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, RETENTION_S, backstop, keeping,
     source_retention_s,
 };
 use queue::{Queue, QueueError, Sqs};
+use status::Status;
 use store::{Ledger, LedgerError, LedgerSpec};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -240,7 +244,7 @@ fn serve(listener: Option<TcpListener>, status: Status) {
     if let Ok(address) = listener.local_addr() {
         info!("state on http://{address}: /healthz, /readyz, /metrics");
     }
-    tokio::spawn(serve_admin(listener, status, CancellationToken::new()));
+    tokio::spawn(admin::serve(listener, status, CancellationToken::new()));
 }
 
 fn text(summary: &Summary) -> String {

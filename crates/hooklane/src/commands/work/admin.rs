@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use super::status::Status;
+use ::serve::Limits;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use serve::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-use crate::Status;
 
 /// What those who ask may take: probes, a scraper, a few people.
 const LIMITS: Limits = Limits {
@@ -19,7 +18,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Serves how the program is until `stop`, from before there is a worker.
-pub async fn serve_admin(listener: TcpListener, status: Status, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, status: Status, stop: CancellationToken) {
     let (live, ready) = (status.clone(), status.clone());
     let live = async move || match live.is_live() {
         true => StatusCode::OK,
@@ -33,5 +32,5 @@ pub async fn serve_admin(listener: TcpListener, status: Status, stop: Cancellati
         .route("/healthz", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(async move || status.metrics()));
-    serve::serve(listener, routes, LIMITS, stop).await;
+    ::serve::serve(listener, routes, LIMITS, stop).await;
 }

@@ -3,11 +3,11 @@
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::Health;
+use consumer::Health;
 
 /// Shared with whoever serves it. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Status(Arc<Inner>);
+pub(super) struct Status(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -18,7 +18,7 @@ struct Inner {
 
 impl Status {
     /// The start has to wait, for this reason.
-    pub fn waits_for(&self, why: &dyn Display) {
+    pub(super) fn waits_for(&self, why: &dyn Display) {
         let mut waits_for = self
             .0
             .waits_for
@@ -28,17 +28,17 @@ impl Status {
     }
 
     /// There is a worker: from now on its state counts.
-    pub fn started(&self, worker: Health) {
+    pub(super) fn started(&self, worker: Health) {
         let _ = self.0.worker.set(worker);
     }
 
     /// A program that waits for its queues is alive: to restart it would help nobody.
-    pub(crate) fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.0.worker.get().is_none_or(Health::is_live)
     }
 
     /// Why it is not ready, if it is not.
-    pub(crate) fn unready(&self) -> Option<String> {
+    pub(super) fn unready(&self) -> Option<String> {
         match self.0.worker.get() {
             Some(worker) if worker.is_ready() => None,
             Some(_) => Some("not ready: the log says why\n".to_owned()),
@@ -56,7 +56,7 @@ impl Status {
         }
     }
 
-    pub(crate) fn metrics(&self) -> String {
+    pub(super) fn metrics(&self) -> String {
         match self.0.worker.get() {
             Some(worker) => worker.metrics(),
             None => "# HELP hooklane_ready whether the worker has started and all is well\n\
