@@ -12,7 +12,7 @@ use delivery::{Hide, Lane};
 use store::Key;
 
 use crate::breakage::Breakage;
-use crate::held::{Held, Lease, LeaseLost};
+use crate::lease::{Held, Lease, LeaseLost};
 use crate::post::Post;
 use crate::settler::{Deletion, Ended, Settler};
 use crate::shared::Shared;
@@ -58,16 +58,19 @@ impl Settled {
 pub(crate) struct LaneRun<'a, P> {
     shared: &'a Shared<P>,
     settler: &'a Settler,
-    lane: Lane<Held>,
     lease: Lease,
 }
 
 /// Delivers the messages of one lane in order.
 pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane: Lane<Held>) {
-    let Some(head) = lane.head() else { return };
     let visibility = shared.limits.visibility_timeout;
-    let lease = Lease::new(shared.source.clone(), visibility, head.message.lease_until);
-    let group = shared.ordered_group(&head.message).map(str::to_owned);
+    let Some(lease) = Lease::of(lane, shared.source.clone(), visibility) else {
+        return;
+    };
+    let head = lease.head().map(|head| &head.message);
+    let group = head
+        .and_then(|head| shared.ordered_group(head))
+        .map(str::to_owned);
     let _turn = match &group {
         Some(group) => Some(shared.turns.take(group).await),
         None => None,
@@ -75,7 +78,6 @@ pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane:
     let mut run = LaneRun {
         shared: &shared,
         settler: &settler,
-        lane,
         lease,
     };
     if let Err(end) = run.deliver().await {
@@ -85,7 +87,7 @@ pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane:
 
 impl<P: Post> LaneRun<'_, P> {
     async fn deliver(&mut self) -> Result<(), End> {
-        while !self.lane.is_empty() {
+        while self.lease.head().is_some() {
             if self.shared.stop.is_cancelled() {
                 return Err(End::GiveBack);
             }
@@ -95,14 +97,14 @@ impl<P: Post> LaneRun<'_, P> {
             if Breakage::BadMessageSkipped.is_made()
                 && event::Event::parse(&self.head().message.body).is_err()
             {
-                self.lane.advance();
+                self.lease.advance();
                 continue;
             }
             match self.visit().await {
                 Ok(settled) => self.delete_head(settled).await,
                 Err(End::Wait(wait)) if Breakage::NextAfterFailed.is_made() => {
                     self.leave(End::Wait(wait)).await;
-                    self.lane.advance();
+                    self.lease.advance();
                 }
                 Err(end) => return Err(end),
             }
@@ -113,7 +115,7 @@ impl<P: Post> LaneRun<'_, P> {
     /// Puts the delete of the head on its way before the next message is attempted.
     async fn delete_head(&mut self, settled: Settled) {
         let key = self.key();
-        let Some(head) = self.lane.advance() else {
+        let Some(head) = self.lease.advance() else {
             return;
         };
         if !Breakage::AcceptedForgotten.is_made() {
@@ -136,33 +138,35 @@ impl<P: Post> LaneRun<'_, P> {
         };
         // A delete may take long, and needs neither the body nor room for it.
         drop((message.body, message.attributes, bytes));
-        self.settler.delete(deletion, self.lane.is_empty()).await;
+        let is_last = self.lease.head().is_none();
+        self.settler.delete(deletion, is_last).await;
     }
 
     async fn leave(&self, end: End) {
-        let hide = match end {
-            End::Wait(wait) => self.lane.hide_for(wait),
-            End::GiveBack if Breakage::NothingGivenBack.is_made() => return,
-            End::Down if Breakage::GivenBackDuringOutage.is_made() => self.lane.give_back(),
-            End::GiveBack if self.shared.gate.is_open() => self.lane.give_back(),
+        let gate = &self.shared.gate;
+        if matches!(end, End::GiveBack) && Breakage::NothingGivenBack.is_made() {
+            return;
+        }
+        let hide = self.lease.leave(|lane| match end {
+            End::Wait(wait) => lane.hide_for(wait),
+            End::Down if Breakage::GivenBackDuringOutage.is_made() => lane.give_back(),
+            End::GiveBack if gate.is_open() => lane.give_back(),
             // The next worker would meet the same outage at once, again and again.
-            End::Down | End::Short | End::GiveBack => {
-                self.lane.hide_for(self.shared.gate.backoff())
-            }
+            End::Down | End::Short | End::GiveBack => lane.hide_for(gate.backoff()),
             // Its head may be another worker's by now: only what is behind it is given back.
             End::Lost => Hide {
                 head: None,
-                ..self.lane.give_back()
+                ..lane.give_back()
             },
-        };
-        self.lease.apply(hide).await;
+        });
+        hide.await;
         if let End::Wait(wait) = end {
             self.shared.gate.wait(wait);
         }
     }
 
     fn head(&self) -> &Held {
-        self.lane
+        self.lease
             .head()
             .expect("a visit is of the head of a lane that is not empty")
     }

@@ -17,8 +17,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::breakage::Breakage;
-use crate::held::Fate;
 use crate::lane::LONGEST_HOLD;
+use crate::lease::Fate;
 use crate::memory::Memory;
 use crate::shared::Shared;
 use crate::standstill::Standstill;

@@ -18,8 +18,8 @@ use crate::bytes::{Reserved, Room};
 use crate::denials::Denials;
 use crate::gate::Cause;
 use crate::health::Health;
-use crate::held::{Held, Lease};
 use crate::lane;
+use crate::lease::{Held, Lease};
 use crate::notes::Notes;
 use crate::post::Post;
 use crate::settings::{Mode, Settings, Summary};
@@ -338,7 +338,7 @@ impl<P: Post> Poller<P> {
         for lane in Lane::split(held, group_of) {
             // No more lanes come than there is room for, unless a queue gives more messages than asked for.
             let Some(permit) = room.split(1) else {
-                self.give_back(&lane).await;
+                self.give_back(lane).await;
                 continue;
             };
             let run = lane::run(self.shared.clone(), self.settler.clone(), lane);
@@ -349,15 +349,11 @@ impl<P: Post> Poller<P> {
         }
     }
 
-    async fn give_back(&self, lane: &Lane<Held>) {
-        let Some(head) = lane.head() else { return };
+    async fn give_back(&self, lane: Lane<Held>) {
         let visibility = self.shared.limits.visibility_timeout;
-        let lease = Lease::new(
-            self.shared.source.clone(),
-            visibility,
-            head.message.lease_until,
-        );
-        lease.apply(lane.give_back()).await;
+        if let Some(lease) = Lease::of(lane, self.shared.source.clone(), visibility) {
+            lease.leave(Lane::give_back).await;
+        }
     }
 }
 

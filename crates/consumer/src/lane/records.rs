@@ -197,7 +197,7 @@ impl<P: Post> LaneRun<'_, P> {
         let mut failures = 0;
         // A write must not come upon another worker's visit. If the lease cannot be extended, most writes are
         // still quick enough; once it is over, the ledger is another worker's to write.
-        if self.lease.outlast(LONGEST_WRITE, &self.lane).await.is_err() && self.lease.is_over() {
+        if self.lease.outlast(LONGEST_WRITE).await.is_err() && self.lease.is_over() {
             self.keep_unwritten(record, seen);
             return Err(End::Lost);
         }
@@ -261,7 +261,7 @@ impl<P: Post> LaneRun<'_, P> {
     async fn hold_until_the_gate_opens(&mut self) -> Result<(), End> {
         let half = self.shared.limits.visibility_timeout / 2;
         loop {
-            self.lease.outlast(half, &self.lane).await?;
+            self.lease.outlast(half).await?;
             tokio::select! {
                 biased;
                 () = self.shared.gate.opened() => return Ok(()),

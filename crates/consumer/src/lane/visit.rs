@@ -197,9 +197,7 @@ impl<P: Post> LaneRun<'_, P> {
     ) -> Result<(Attempt, Decision), End> {
         let (target, earlier) = (&known.target, known.earlier.as_ref());
         let timeout = target.schedule.timeout();
-        self.lease
-            .outlast(timeout + LEASE_MARGIN, &self.lane)
-            .await?;
+        self.lease.outlast(timeout + LEASE_MARGIN).await?;
         let message = &self.head().message;
         let at = self.shared.clock.now();
         let in_queue = self.in_queue(earlier);
@@ -275,9 +273,7 @@ impl<P: Post> LaneRun<'_, P> {
         let letter =
             dead_letters::letter(source_url, message, verdict, attempts, known.earlier, url);
         self.note_death(&letter).await?;
-        self.lease
-            .at_most(dead_letters::AGAIN_WITHIN, &self.lane)
-            .await?;
+        self.lease.at_most(dead_letters::AGAIN_WITHIN).await?;
         let message = &self.head().message;
         if Breakage::DeleteBeforeDeadLetter.is_made() {
             let _ = self

@@ -29,10 +29,11 @@ pub(crate) struct LeaseLost;
 /// Tries of a visibility call, with waits that double from 100 ms: under a second in all, since leases run.
 const TRIES: u32 = 4;
 
-/// The lease of everything a lane holds. All messages of a lane came with one receive and are extended
+/// A lane and the lease of everything it holds. All messages of a lane came with one receive and are extended
 /// together, so one deadline serves. It runs on while the machine is suspended.
 #[derive(Debug)]
 pub(crate) struct Lease {
+    lane: Lane<Held>,
     queue: Queue,
     visibility: Duration,
     until: Uptime,
@@ -70,13 +71,26 @@ impl Fate {
 }
 
 impl Lease {
-    pub(crate) fn new(queue: Queue, visibility: Duration, until: Uptime) -> Self {
-        Self {
+    /// The lease of a lane as it was received; none of an empty one.
+    pub(crate) fn of(lane: Lane<Held>, queue: Queue, visibility: Duration) -> Option<Self> {
+        let until = lane.head()?.message.lease_until;
+        Some(Self {
+            lane,
             queue,
             visibility,
             until,
             deletes: Vec::new(),
-        }
+        })
+    }
+
+    /// The message at the head of the lane; none once all are settled.
+    pub(crate) fn head(&self) -> Option<&Held> {
+        self.lane.head()
+    }
+
+    /// Takes the head out: what is behind it is the head now.
+    pub(crate) fn advance(&mut self) -> Option<Held> {
+        self.lane.advance()
     }
 
     /// Counts a message whose delete is on its way as held, until SQS has answered.
@@ -90,11 +104,7 @@ impl Lease {
     }
 
     /// Sees to it that the lease outlasts `needed`, extending everything held if it does not.
-    pub(crate) async fn outlast(
-        &mut self,
-        needed: Duration,
-        lane: &Lane<Held>,
-    ) -> Result<(), LeaseLost> {
+    pub(crate) async fn outlast(&mut self, needed: Duration) -> Result<(), LeaseLost> {
         // An expired handle of one tells of all: they came with one receive.
         if self.deletes.iter().any(|d| d.fate.is(HANDLE_LOST)) {
             return Err(LeaseLost);
@@ -106,7 +116,7 @@ impl Lease {
         if self.is_over() {
             return Err(LeaseLost);
         }
-        self.renew(self.visibility, lane).await?;
+        self.renew(self.visibility).await?;
         if self.remaining() >= needed {
             Ok(())
         } else {
@@ -115,14 +125,10 @@ impl Lease {
     }
 
     /// Sees to it that everything held comes back within `longest` should this worker die.
-    pub(crate) async fn at_most(
-        &mut self,
-        longest: Duration,
-        lane: &Lane<Held>,
-    ) -> Result<(), LeaseLost> {
+    pub(crate) async fn at_most(&mut self, longest: Duration) -> Result<(), LeaseLost> {
         match self.remaining() {
             Duration::ZERO => Err(LeaseLost),
-            left if left > longest => self.renew(longest, lane).await,
+            left if left > longest => self.renew(longest).await,
             _ => Ok(()),
         }
     }
@@ -139,9 +145,9 @@ impl Lease {
         self.now().until(self.until)
     }
 
-    async fn renew(&mut self, visibility: Duration, lane: &Lane<Held>) -> Result<(), LeaseLost> {
+    async fn renew(&mut self, visibility: Duration) -> Result<(), LeaseLost> {
         self.deletes.retain(|d| !d.fate.is(CONFIRMED));
-        let held = lane.iter().map(|h| h.message.receipt_handle.as_str());
+        let held = self.lane.iter().map(|h| h.message.receipt_handle.as_str());
         let deletes = self.deletes.iter().map(|d| d.receipt_handle.as_str());
         let changes: Vec<_> = held
             .chain(deletes)
@@ -155,7 +161,7 @@ impl Lease {
             return Err(LeaseLost);
         };
         // A refusal for a message that is being deleted says only that the delete came first.
-        if refused.iter().any(|&position| position < lane.len()) {
+        if refused.iter().any(|&position| position < self.lane.len()) {
             return Err(LeaseLost);
         }
         self.until = until;
@@ -164,7 +170,8 @@ impl Lease {
 
     /// Hides or gives back what the lane still holds. Best effort: what fails stays hidden until its lease
     /// ends, and the ledger keeps it from being attempted before its time.
-    pub(crate) async fn apply(&self, hide: Hide<'_, Held>) {
+    pub(crate) async fn leave(&self, hide: impl FnOnce(&Lane<Held>) -> Hide<'_, Held>) {
+        let hide = hide(&self.lane);
         let handle =
             |(held, wait): &(&Held, Duration)| (held.message.receipt_handle.clone(), *wait);
         for changes in [
@@ -234,7 +241,7 @@ mod tests {
     const VISIBILITY: Duration = Duration::from_secs(60);
 
     /// A lane of one message, just received for a minute.
-    async fn held_lane() -> (Lease, Lane<Held>) {
+    async fn held_lane() -> Lease {
         let sqs = Sqs::in_process(LocalSqs::new(Limits::default()).http_client());
         let pair = create_pair(&sqs, "events", Kind::Fifo).await.unwrap();
         let queue = Queue::open(&sqs, &pair.source_url).await.unwrap();
@@ -251,7 +258,6 @@ mod tests {
             visibility: VISIBILITY,
         };
         let message = queue.receive(options).await.unwrap().remove(0);
-        let lease = Lease::new(queue, VISIBILITY, message.lease_until);
         let in_hand = InHand::new(&Arc::new(Tally::default()));
         let (_, mut reserved) = Room::new(1024, 1024).reserve(1).await;
         let bytes = reserved.part(&message);
@@ -260,56 +266,51 @@ mod tests {
             in_hand,
             bytes,
         }];
-        (
-            lease,
-            Lane::split(held, |h| h.message.group.clone()).remove(0),
-        )
+        let lane = Lane::split(held, |h| h.message.group.clone()).remove(0);
+        Lease::of(lane, queue, VISIBILITY).expect("a lane of one")
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_that_is_over_is_lost_even_if_sqs_would_still_extend_it() {
-        let (mut lease, lane) = held_lane().await;
+        let mut lease = held_lane().await;
         tokio::time::advance(VISIBILITY).await;
-        assert_eq!(
-            lease.outlast(Duration::from_secs(32), &lane).await,
-            Err(LeaseLost)
-        );
+        assert_eq!(lease.outlast(Duration::from_secs(32)).await, Err(LeaseLost));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_runs_on_while_the_machine_is_suspended() {
-        let (mut lease, lane) = held_lane().await;
+        let mut lease = held_lane().await;
         lease.queue.clock().suspend(VISIBILITY);
         assert!(lease.is_over());
         let enough = Duration::from_secs(1);
-        assert_eq!(lease.outlast(enough, &lane).await, Err(LeaseLost));
+        assert_eq!(lease.outlast(enough).await, Err(LeaseLost));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_that_is_too_short_is_extended_and_one_that_is_not_is_left_alone() {
-        let (mut lease, lane) = held_lane().await;
+        let mut lease = held_lane().await;
         let until = lease.until;
-        lease.outlast(Duration::from_secs(60), &lane).await.unwrap();
+        lease.outlast(Duration::from_secs(60)).await.unwrap();
         assert_eq!(lease.until, until);
         tokio::time::advance(Duration::from_secs(40)).await;
-        lease.outlast(Duration::from_secs(32), &lane).await.unwrap();
+        lease.outlast(Duration::from_secs(32)).await.unwrap();
         assert_eq!(lease.until, until + Duration::from_secs(40));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_that_is_too_long_is_shortened_and_one_that_is_over_stays_lost() {
-        let (mut lease, lane) = held_lane().await;
+        let mut lease = held_lane().await;
         let longest = Duration::from_secs(20);
-        lease.at_most(longest, &lane).await.unwrap();
+        lease.at_most(longest).await.unwrap();
         assert_eq!(lease.remaining(), longest);
         tokio::time::advance(longest).await;
-        assert_eq!(lease.at_most(longest, &lane).await, Err(LeaseLost));
+        assert_eq!(lease.at_most(longest).await, Err(LeaseLost));
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_extension_makes_a_lease_longer_than_one_visibility_timeout() {
-        let (mut lease, lane) = held_lane().await;
+        let mut lease = held_lane().await;
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(lease.outlast(VISIBILITY * 2, &lane).await, Err(LeaseLost));
+        assert_eq!(lease.outlast(VISIBILITY * 2).await, Err(LeaseLost));
     }
 }
