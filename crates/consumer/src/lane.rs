@@ -3,8 +3,6 @@
 mod records;
 mod visit;
 
-pub(crate) use visit::LONGEST_HOLD;
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -13,6 +13,19 @@ const BEHIND_THE_HEAD: Duration = Duration::from_secs(1);
 /// receive, which finds `not_before` in the ledger and hides again.
 pub const LONGEST_HIDE: Duration = Duration::from_secs(11 * 3600);
 
+/// How long a group waits whose head needs a person, since the internal queue refuses it or its record cannot be read: it
+/// is held, never deleted. It waits at first for the shortest time, then for as long again as it has waited already, so
+/// that in the two weeks that SQS may keep it no receive count comes near the native backstop.
+const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
+
+/// The longest hold of a message that needs a person.
+pub const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
+
+/// How long to hold on to a message that needs a person and has waited so long for one.
+pub fn hold(waited: Duration) -> Duration {
+    waited.clamp(SHORTEST_HOLD, LONGEST_HOLD)
+}
+
 /// The messages of one group, in order; the first is the head.
 #[derive(Debug)]
 pub struct Lane<M> {
@@ -110,6 +123,20 @@ mod tests {
     fn lane(messages: &[u32]) -> Lane<u32> {
         Lane {
             messages: messages.iter().copied().collect(),
+        }
+    }
+
+    #[test]
+    fn what_needs_a_person_is_held_for_as_long_as_it_waited_within_bounds() {
+        for (waited_s, held_s) in [
+            (0, 300),
+            (300, 300),
+            (301, 301),
+            (1_800, 1_800),
+            (9_000, 1_800),
+        ] {
+            let held = hold(Duration::from_secs(waited_s));
+            assert_eq!(held.as_secs(), held_s, "{waited_s}");
         }
     }
 

@@ -20,7 +20,7 @@ mod target;
 pub use callback::{Callback, masked};
 pub use dead_letter::{DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_letter_group};
 pub use excerpt::*;
-pub use lane::{Hide, LONGEST_HIDE, Lane};
+pub use lane::{Hide, LONGEST_HIDE, LONGEST_HOLD, Lane, hold};
 pub use lifetime::Lifetime;
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
 pub use record::{Attempt, GroupNote, MOST_BEGUN, Record, RecordState, Verdict, Visit, Watch};

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use delivery::{Attempt, DeadLetter, REPLAY, Record, RecordState, Replay, Target};
+use delivery::{Attempt, DeadLetter, LONGEST_HOLD, REPLAY, Record, RecordState, Replay, Target};
 use store::{LedgerError, Seen, WriteError};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use super::visit::LONGEST_HOLD;
 use super::{End, LaneRun, Settled};
 use crate::breakage::Breakage;
 use crate::gate::Cause;

@@ -25,13 +25,6 @@ use crate::tally::Tally;
 /// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a group waits whose head needs a person, since the internal queue refuses it or its record
-/// cannot be read: it is held, never deleted. What is refused waits at first for the shortest time, then for
-/// as long again as it has waited already, so that in the two weeks that SQS may keep it no receive count
-/// comes near the native backstop.
-const SHORTEST_HOLD: Duration = Duration::from_secs(5 * 60);
-pub(crate) const LONGEST_HOLD: Duration = Duration::from_secs(30 * 60);
-
 impl<P: Post> LaneRun<'_, P> {
     pub(super) async fn visit(&mut self) -> Result<Settled, End> {
         let message = &self.head().message;
@@ -307,8 +300,7 @@ impl<P: Post> LaneRun<'_, P> {
     }
 
     fn hold_for(&self, letter: &DeadLetter) -> Duration {
-        let held = letter.dead_at.until(self.shared.clock.now());
-        held.clamp(SHORTEST_HOLD, LONGEST_HOLD)
+        delivery::hold(letter.dead_at.until(self.shared.clock.now()))
     }
 }
 
