@@ -137,6 +137,12 @@ impl Health {
                 Tally::read(&tally.expiring),
             ),
             (
+                "lanes_panicked_total",
+                "counter",
+                "message groups left alone until their lease ends, by a defect of Hooklane",
+                Tally::read(&tally.panics),
+            ),
+            (
                 "messages_in_hand",
                 "gauge",
                 "messages received and not yet settled",

@@ -3,17 +3,21 @@
 mod records;
 mod visit;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::{Hide, Lane};
+use futures_util::FutureExt as _;
 use store::Key;
 
 use crate::breakage::Breakage;
 use crate::lease::{Held, Lease, LeaseLost};
 use crate::post::Post;
+use crate::report;
 use crate::settler::{Deletion, Ended, Settler};
 use crate::shared::Shared;
+use crate::tally::Tally;
 
 /// Why a lane ends before it is empty.
 #[derive(Debug)]
@@ -78,8 +82,14 @@ pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane:
         settler: &settler,
         lease,
     };
-    if let Err(end) = run.deliver().await {
-        run.leave(end).await;
+    match AssertUnwindSafe(run.deliver()).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(end)) => run.leave(end).await,
+        // Left alone until its lease ends: whatever is wrong, to have it back at once would be worse.
+        Err(panic) => {
+            Tally::count(&shared.tally.panics);
+            report::panicked(run.lease.head().map(|head| &head.message), &*panic);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the log says of an event: one line per attempt, never a body, a secret or a signature.
 
+use std::any::Any;
 use std::time::Duration;
 
 use delivery::{DeadLetter, Decision, Outcome, Posting};
@@ -76,6 +77,27 @@ pub(crate) fn refused(message: &Received, why: &str) {
         group = message.group,
         error = why,
         "the internal queue refuses this event: it is held in the source queue and its group waits; see what the queue takes with: hooklane queues check"
+    );
+}
+
+/// A visit met a defect of ours: the lane is left alone until its lease ends. Said with the event's identity, since it
+/// may be the event that brings it about.
+pub(crate) fn panicked(head: Option<&Received>, panic: &(dyn Any + Send)) {
+    let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    let event = head.map(|message| Event::parse(&message.body).unwrap_or_default());
+    let id = head.zip(event.as_ref());
+    error!(
+        event = id.map(|(message, event)| delivery::webhook_id(
+            event.msg_id(),
+            None,
+            &message.message_id
+        )),
+        message_id = head.map(|message| message.message_id.as_str()),
+        group = head.and_then(|message| message.group.as_deref()),
+        receive_count = head.map(|message| message.receive_count),
+        error = said.unwrap_or_else(|| "a panic without a text".to_owned()),
+        "a defect of Hooklane: this event and those behind it are left alone until their lease ends; please report it"
     );
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) dead_lettered: AtomicU64,
     pub(crate) expiring: AtomicU64,
     pub(crate) in_hand: AtomicU64,
+    /// Lanes that ended by a defect of ours.
+    pub(crate) panics: AtomicU64,
 }
 
 impl Tally {

@@ -11,6 +11,7 @@ use event::Timestamp;
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError};
 use tokio::time::sleep;
 use world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
+use world::log::Log;
 use world::{Reply, Seen, World, about, number};
 
 /// A ledger whose writes take a while, as when DynamoDB answers only the second try.
@@ -191,4 +192,48 @@ async fn a_delete_that_meets_an_expired_handle_ends_the_lane_without_another_pos
     worker.stop().await;
     let seen: Vec<_> = world.receiver.seen().iter().map(number).collect();
     assert_eq!(seen, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_defect_leaves_its_group_alone_until_the_lease_ends_and_holds_up_no_other() {
+    let mut world = World::new(|seen| match seen.group().as_str() {
+        "EventSetup_1" if seen.at.as_secs() < 60 => panic!("unheard of"),
+        _ => Reply::Status(200),
+    })
+    .await;
+    world.settings.visibility_timeout = Duration::from_secs(90);
+    let body = r#"{"msg_id":"event-1","n":1}"#;
+    let message_id = world.send_body("EventSetup_1", body).await;
+    world.send("EventSetup_1", 2..=2).await;
+    world.send("EventSetup_2", 1..=3).await;
+    let log = Log::begin();
+    let worker = world.start();
+    // The one that met the defect, three of the other group, and the two of its own group again.
+    world.until_seen(6).await;
+    let metrics = worker.health.metrics();
+    let summary = worker.stop().await;
+    let seen = world.receiver.seen();
+    let of_first: Vec<_> = seen
+        .iter()
+        .filter(|s| s.group() == "EventSetup_1")
+        .collect();
+    let numbers: Vec<_> = of_first.iter().map(|s| number(s)).collect();
+    assert_eq!(numbers, [1, 1, 2]);
+    assert!(about(of_first[1].at, 90), "{:?}", of_first[1].at);
+    assert_eq!((summary.delivered, summary.held), (5, 2));
+    assert!(
+        metrics.contains("\nhooklane_lanes_panicked_total 1\n"),
+        "{metrics}"
+    );
+    let errors = log.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    for said in [
+        "event-1",
+        &message_id,
+        "EventSetup_1",
+        "unheard of",
+        "until their lease ends",
+    ] {
+        assert!(errors[0].contains(said), "{said}: {errors:?}");
+    }
 }
