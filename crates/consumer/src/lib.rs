@@ -5,29 +5,18 @@
 //! spent in the queue, never in a sleep.
 
 mod breakage;
-mod bytes;
-mod dead_letters;
-mod denials;
-mod gate;
-mod health;
-mod lane;
-mod lease;
-mod memory;
-mod notes;
+mod lanes;
 pub mod post;
 mod report;
 mod routes;
+mod service;
 mod settings;
-mod settler;
-mod shared;
-mod standstill;
 mod tally;
 mod watch;
-mod worker;
 
 #[cfg(feature = "breakages")]
 pub use breakage::Breakage;
 pub use breakage::MISTAKES_CAN_BE_MADE;
-pub use health::Health;
+pub use service::health::Health;
+pub use service::worker::{Wiring, Worker};
 pub use settings::{Mode, Settings, Summary};
-pub use worker::{Wiring, Worker};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use delivery::sequence_order;
 use lru::LruCache;
 
-use crate::memory::put;
+use crate::lanes::memory::put;
 
 /// What is known of groups. Bounded: those that are watched as the ledger bounds them, the others as the memory is.
 pub(super) struct Groups {

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, warn};
 
 use crate::breakage::Breakage;
-use crate::lease::Fate;
-use crate::memory::Memory;
-use crate::shared::Shared;
+use crate::lanes::lease::Fate;
+use crate::lanes::memory::Memory;
+use crate::lanes::shared::Shared;
 use crate::tally::InHand;
 
 /// Delete calls at the same time.

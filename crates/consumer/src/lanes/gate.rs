@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::dead_letters::AGAIN_WITHIN;
+use crate::lanes::dead_letters::AGAIN_WITHIN;
 use crate::post::Shortage;
 
 /// Why the gate is closed.
@@ -183,7 +183,7 @@ impl Gate {
 
 /// Why something cannot be used.
 pub(crate) trait Why: Display {
-    /// Whether AWS refuses us, which has been said by then (see [`crate::denials`]).
+    /// Whether AWS refuses us, which has been said by then (see [`crate::service::denials`]).
     fn is_denied(&self) -> bool;
 }
 

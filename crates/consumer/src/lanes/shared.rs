@@ -8,9 +8,9 @@ use store::Ledger;
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::Gate;
-use crate::memory::Memory;
-use crate::notes::Notes;
+use crate::lanes::gate::Gate;
+use crate::lanes::memory::Memory;
+use crate::lanes::notes::Notes;
 use crate::routes::Routes;
 use crate::settings::Limits;
 use crate::tally::Tally;

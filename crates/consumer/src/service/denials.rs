@@ -11,7 +11,7 @@ use store::{Ledger, LedgerError};
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::gate::{Cause, Gate};
+use crate::lanes::gate::{Cause, Gate};
 
 /// What is refused again after so long without a refusal is said again. Longer than anything is held before it is
 /// tried again, so that what goes on all the time is said once.

@@ -9,8 +9,8 @@ use queue::QueueError;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::gate::Gate;
-use crate::standstill::Standstill;
+use crate::lanes::gate::Gate;
+use crate::lanes::standstill::Standstill;
 use crate::tally::Tally;
 
 /// A worker that is busy to its limit receives nothing until a lane ends; a lane of ten messages whose
@@ -196,7 +196,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_gate_makes_a_worker_unready_but_not_dead() {
         let health = Health::new();
-        health.gate.close(crate::gate::Cause::Ledger, &"disk full");
+        health
+            .gate
+            .close(crate::lanes::gate::Cause::Ledger, &"disk full");
         tokio::time::advance(STUCK_AFTER).await;
         assert!(health.is_live() && !health.is_ready());
         assert!(health.metrics().contains("hooklane_ready 0\n"));

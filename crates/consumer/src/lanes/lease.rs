@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use crate::breakage::Breakage;
-use crate::bytes::Part;
+use crate::lanes::bytes::Part;
 use crate::tally::InHand;
 
 /// A received message, in hand until it is settled.
@@ -235,7 +235,7 @@ mod tests {
     use queue::{Outgoing, ReceiveOptions, Sqs};
 
     use super::*;
-    use crate::bytes::Room;
+    use crate::lanes::bytes::Room;
     use crate::tally::Tally;
 
     const VISIBILITY: Duration = Duration::from_secs(60);

@@ -1,45 +1,27 @@
-//! The long-poll loop: receive, split into lanes, let them run; stop and drain.
+//! The worker: put together, run, stopped and drained, with the looks that it takes from time to time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use delivery::Lane;
-use queue::{Clock, MAX_BATCH, MAX_WAIT_S, Queue, QueueError, ReceiveOptions, Received};
+use queue::{Clock, Queue};
 use store::Ledger;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::bytes::{Reserved, Room};
-use crate::denials::Denials;
-use crate::gate::Cause;
-use crate::health::Health;
-use crate::lane;
-use crate::lease::{Held, Lease};
-use crate::notes::Notes;
+use super::denials::Denials;
+use super::health::Health;
+use super::poller::Poller;
+use crate::lanes::gate::Cause;
+use crate::lanes::notes::Notes;
+use crate::lanes::settler::Settler;
+use crate::lanes::shared::{Shared, Turns};
 use crate::post::Post;
 use crate::settings::{Mode, Settings, Summary};
-use crate::settler::Settler;
-use crate::shared::{Shared, Turns};
-use crate::tally::{InHand, Tally};
+use crate::tally::Tally;
 use crate::watch::{BETWEEN_LOOKS, Watch};
-
-/// The most long polls at the same time.
-const MOST_POLLERS: usize = 32;
-
-/// A poll asks for as many messages as it could start lanes for; it waits so long for room for ten.
-const FOR_A_FULL_BATCH: Duration = Duration::from_millis(50);
-
-/// Backoff of receives that fail.
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
-
-/// Long polls while draining: short, so that the end is seen soon.
-const DRAIN_WAIT: Duration = Duration::from_secs(1);
 
 /// Between two readings of the queue's counts while draining.
 const DRAIN_LOOK: Duration = Duration::from_secs(2);
@@ -121,21 +103,7 @@ impl<P: Post> Worker<P> {
         let shared = self.shared;
         let settling = TaskTracker::new();
         let settler = Settler::start(&shared, self.health.standstill.clone(), &settling);
-        let poller = Arc::new(Poller {
-            room: Arc::new(Semaphore::new(shared.limits.max_in_flight)),
-            bytes: Room::new(
-                shared.limits.max_bytes_in_flight,
-                shared.source.attributes().maximum_message_size,
-            ),
-            wait: longest_wait(mode, shared.limits.visibility_timeout),
-            lanes: TaskTracker::new(),
-            pollers: AtomicUsize::new(1),
-            polls: TaskTracker::new(),
-            health: self.health,
-            settler,
-            shared: shared.clone(),
-        });
-        poller.polls.spawn(poll(poller.clone()));
+        let poller = Poller::start(shared.clone(), settler, self.health, mode);
         let watch = tokio::spawn(watch_the_gate(shared.clone()));
         let looks = tokio::spawn(watch_the_queues(shared.clone()));
         let expiry = tokio::spawn(expire_records(shared.clone()));
@@ -147,7 +115,7 @@ impl<P: Post> Worker<P> {
             () = drained(&shared), if mode == Mode::Drain => info!("the queue is empty and nothing is held"),
         }
         shared.stop.cancel();
-        finish(poller, settling, &mut notes).await;
+        finish(&shared, poller, settling, &mut notes).await;
         watch.abort();
         looks.abort();
         expiry.abort();
@@ -156,22 +124,13 @@ impl<P: Post> Worker<P> {
     }
 }
 
-/// How long a poll may wait. A lease counts from the moment the poll began: half of it is left of one that
-/// SQS gives at the poll's end.
-fn longest_wait(mode: Mode, visibility: Duration) -> Duration {
-    match mode {
-        Mode::Drain => DRAIN_WAIT,
-        Mode::Serve => Duration::from_secs(MAX_WAIT_S).min(visibility / 2),
-    }
-}
-
 /// Ends in order: polls, lanes, deletes and notes; waits for none of them for ever.
 async fn finish<P: Post>(
+    shared: &Shared<P>,
     poller: Arc<Poller<P>>,
     settling: TaskTracker,
     notes: &mut JoinHandle<()>,
 ) {
-    let shared = poller.shared.clone();
     let grace = shared.limits.shutdown_grace;
     let too_late = async {
         sleep(grace).await;
@@ -179,14 +138,9 @@ async fn finish<P: Post>(
         // Its last notes need no more time than the rest.
         shared.notes.end();
         // A long poll that began just before the stop still returns: what it brings is given back.
-        sleep(poller.wait.saturating_sub(grace) + SETTLE_GRACE).await;
+        sleep(poller.wait().saturating_sub(grace) + SETTLE_GRACE).await;
     };
-    let ended = async {
-        poller.polls.close();
-        poller.polls.wait().await;
-        poller.lanes.close();
-        poller.lanes.wait().await;
-    };
+    let ended = poller.ended();
     tokio::select! {
         biased;
         () = ended => {}
@@ -206,154 +160,6 @@ async fn finish<P: Post>(
         warn!(
             "not every delete was confirmed in time; whoever receives those messages again deletes them, or delivers what could not be noted in the ledger once more, with the same webhook-id"
         );
-    }
-}
-
-struct Poller<P> {
-    shared: Arc<Shared<P>>,
-    settler: Settler,
-    /// One permit a lane.
-    room: Arc<Semaphore>,
-    bytes: Room,
-    wait: Duration,
-    /// How many poll at present.
-    pollers: AtomicUsize,
-    polls: TaskTracker,
-    lanes: TaskTracker,
-    health: Health,
-}
-
-/// Polls until the worker stops. Answers that come back full bring another poller, empty ones end all but
-/// the last.
-fn poll<P: Post>(poller: Arc<Poller<P>>) -> impl Future<Output = ()> + Send {
-    // Boxed, since it starts more of itself.
-    let polling: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
-        let mut backoff = FIRST_BACKOFF;
-        loop {
-            let (room, bytes) = tokio::select! {
-                biased;
-                () = poller.shared.stop.cancelled() => return,
-                room = poller.room() => room,
-            };
-            let asked = room.num_permits();
-            match poller.receive(asked).await {
-                Ok(messages) => {
-                    backoff = FIRST_BACKOFF;
-                    poller.health.received();
-                    let brought = messages.len();
-                    poller.start_lanes(messages, room, bytes).await;
-                    if brought == asked && poller.one_more() {
-                        poller.polls.spawn(poll(poller.clone()));
-                    }
-                    if brought == 0 && poller.one_less() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    drop((room, bytes));
-                    poller.health.failed(&error);
-                    tokio::select! {
-                        biased;
-                        () = poller.shared.stop.cancelled() => return,
-                        () = sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
-                    }
-                }
-            }
-        }
-    });
-    polling
-}
-
-impl<P: Post> Poller<P> {
-    /// Waits until the gate is open and there is room, for ten lanes if that comes soon: a message that is
-    /// received can always be started. As many bytes are reserved as so many messages may have.
-    async fn room(&self) -> (OwnedSemaphorePermit, Reserved) {
-        loop {
-            self.shared.gate.opened().await;
-            let mut room = self.any_room().await;
-            let (messages, bytes) = self.bytes.reserve(room.num_permits()).await;
-            room = room.split(messages).expect("no more than asked for");
-            // It may have closed meanwhile.
-            if self.shared.gate.is_open() {
-                return (room, bytes);
-            }
-        }
-    }
-
-    async fn any_room(&self) -> OwnedSemaphorePermit {
-        let full = MAX_BATCH.min(self.shared.limits.max_in_flight) as u32;
-        let all = self.room.clone().acquire_many_owned(full);
-        if let Ok(Ok(room)) = timeout(FOR_A_FULL_BATCH, all).await {
-            return room;
-        }
-        let mut room = self
-            .room
-            .clone()
-            .acquire_owned()
-            .await
-            .expect("never closed");
-        while room.num_permits() < full as usize {
-            match self.room.clone().try_acquire_owned() {
-                Ok(one) => room.merge(one),
-                Err(_) => break,
-            }
-        }
-        room
-    }
-
-    fn one_more(&self) -> bool {
-        let more = |pollers| (pollers < MOST_POLLERS).then_some(pollers + 1);
-        self.pollers.fetch_update(Relaxed, Relaxed, more).is_ok()
-    }
-
-    /// The last poller stays: of two that find nothing at the same time one does.
-    fn one_less(&self) -> bool {
-        let less = |pollers| (pollers > 1).then_some(pollers - 1);
-        self.pollers.fetch_update(Relaxed, Relaxed, less).is_ok()
-    }
-
-    async fn receive(&self, max: usize) -> Result<Vec<Received>, QueueError> {
-        let options = ReceiveOptions {
-            max,
-            wait: self.wait,
-            visibility: self.shared.limits.visibility_timeout,
-        };
-        self.shared.source.receive(options).await
-    }
-
-    async fn start_lanes(
-        &self,
-        messages: Vec<Received>,
-        mut room: OwnedSemaphorePermit,
-        mut bytes: Reserved,
-    ) {
-        let held = messages.into_iter().map(|message| Held {
-            bytes: bytes.part(&message),
-            message,
-            in_hand: InHand::new(&self.shared.tally),
-        });
-        let held = held.collect();
-        drop(bytes);
-        let group_of = |held: &Held| self.shared.ordered_group(&held.message).map(str::to_owned);
-        for lane in Lane::split(held, group_of) {
-            // No more lanes come than there is room for, unless a queue gives more messages than asked for.
-            let Some(permit) = room.split(1) else {
-                self.give_back(lane).await;
-                continue;
-            };
-            let run = lane::run(self.shared.clone(), self.settler.clone(), lane);
-            self.lanes.spawn(async move {
-                run.await;
-                drop(permit);
-            });
-        }
-    }
-
-    async fn give_back(&self, lane: Lane<Held>) {
-        let visibility = self.shared.limits.visibility_timeout;
-        if let Some(lease) = Lease::of(lane, self.shared.source.clone(), visibility) {
-            lease.leave(Lane::give_back).await;
-        }
     }
 }
 

@@ -7,10 +7,10 @@ use store::{LedgerError, Seen, WriteError};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use super::{End, LaneRun, Settled};
+use super::running::{End, LaneRun, Settled};
 use crate::breakage::Breakage;
-use crate::gate::Cause;
-use crate::memory::Unwritten;
+use crate::lanes::gate::Cause;
+use crate::lanes::memory::Unwritten;
 use crate::post::Post;
 use crate::report;
 

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::records::Known;
-use super::{End, LaneRun, Settled};
+use super::running::{End, LaneRun, Settled};
 use crate::breakage::{self, Breakage};
-use crate::dead_letters::{self, NotSent};
-use crate::gate::Cause;
+use crate::lanes::dead_letters::{self, NotSent};
+use crate::lanes::gate::Cause;
+use crate::lanes::settler::Ended;
 use crate::post::{NoAnswer, Post, Request};
 use crate::report;
-use crate::settler::Ended;
 use crate::tally::Tally;
 
 /// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").

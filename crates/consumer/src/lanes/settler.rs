@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::breakage::Breakage;
-use crate::shared::Shared;
-use crate::standstill::Standstill;
+use crate::lanes::shared::Shared;
+use crate::lanes::standstill::Standstill;
 use deleter::{Deleter, OVERDUE};
 pub(crate) use deleter::{Deletion, Ended};
 

@@ -1,67 +1,19 @@
 //! Runs one lane: visit after visit, until it is empty or has to wait. The decisions are `delivery`'s.
 
-mod records;
-mod visit;
-
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use delivery::{Hide, Lane};
 use futures_util::FutureExt as _;
-use store::Key;
 
+use super::running::{End, LaneRun, Settled};
 use crate::breakage::Breakage;
-use crate::lease::{Held, Lease, LeaseLost};
+use crate::lanes::lease::{Held, Lease};
+use crate::lanes::settler::{Deletion, Settler};
+use crate::lanes::shared::Shared;
 use crate::post::Post;
 use crate::report;
-use crate::settler::{Deletion, Ended, Settler};
-use crate::shared::Shared;
 use crate::tally::Tally;
-
-/// Why a lane ends before it is empty.
-#[derive(Debug)]
-enum End {
-    /// Its head waits for its next visit.
-    Wait(Duration),
-    /// The worker stops.
-    GiveBack,
-    /// The ledger or the internal queue is down.
-    Down,
-    /// This machine has run out of what a request needs.
-    Short,
-    /// A lease is over, or another worker wrote the ledger first: the messages are no longer ours.
-    Lost,
-}
-
-impl From<LeaseLost> for End {
-    fn from(_: LeaseLost) -> Self {
-        Self::Lost
-    }
-}
-
-/// How a visit that came to a verdict leaves its message: to be deleted.
-struct Settled {
-    /// It came to its end in this visit: the ledger does not say so (yet).
-    ended: Option<Ended>,
-}
-
-impl Settled {
-    fn now(ended: Ended) -> Self {
-        Self { ended: Some(ended) }
-    }
-
-    /// The ledger, or our memory, knows already.
-    fn before() -> Self {
-        Self { ended: None }
-    }
-}
-
-pub(crate) struct LaneRun<'a, P> {
-    shared: &'a Shared<P>,
-    settler: &'a Settler,
-    lease: Lease,
-}
 
 /// Delivers the messages of one lane in order.
 pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane: Lane<Held>) {
@@ -170,21 +122,6 @@ impl<P: Post> LaneRun<'_, P> {
         hide.await;
         if let End::Wait(wait) = end {
             self.shared.gate.wait(wait);
-        }
-    }
-
-    fn head(&self) -> &Held {
-        self.lease
-            .head()
-            .expect("a visit is of the head of a lane that is not empty")
-    }
-
-    fn key(&self) -> Key {
-        let message = &self.head().message;
-        Key {
-            queue: self.shared.source.url().to_owned(),
-            message_id: message.message_id.clone(),
-            group: message.group.clone(),
         }
     }
 }
