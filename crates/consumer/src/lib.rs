@@ -4,6 +4,7 @@
 //! per message group; a lane attempts its messages in order and ends when its head has to wait. The wait is
 //! spent in the queue, never in a sleep.
 
+mod batch;
 mod breakage;
 mod lanes;
 pub mod post;
@@ -14,9 +15,12 @@ mod settings;
 mod tally;
 mod watch;
 
+pub use batch::Batches;
 #[cfg(feature = "breakages")]
 pub use breakage::Breakage;
 pub use breakage::MISTAKES_CAN_BE_MADE;
+pub use lanes::left::{Left, Why};
+pub use lanes::shared::Wiring;
 pub use service::health::Health;
-pub use service::worker::{Wiring, Worker};
+pub use service::worker::Worker;
 pub use settings::{Mode, Settings, Summary};

@@ -55,6 +55,13 @@ impl Room {
     }
 }
 
+impl Part {
+    /// Of a message for which no room is kept, since whoever received it bounds what comes.
+    pub(crate) fn of_no_room() -> Self {
+        Self { _kib: None }
+    }
+}
+
 impl Reserved {
     /// The part of a message that came. If more came than was asked for, what is left.
     pub(crate) fn part(&mut self, message: &Received) -> Part {

@@ -183,7 +183,7 @@ impl Gate {
 
 /// Why something cannot be used.
 pub(crate) trait Why: Display {
-    /// Whether AWS refuses us, which has been said by then (see [`crate::service::denials`]).
+    /// Whether AWS refuses us, which has been said by then (see [`crate::lanes::denials`]).
     fn is_denied(&self) -> bool;
 }
 

@@ -9,17 +9,25 @@ use futures_util::FutureExt as _;
 use super::running::{End, LaneRun, Settled};
 use crate::breakage::Breakage;
 use crate::lanes::lease::{Held, Lease};
+use crate::lanes::left::{Left, Why};
 use crate::lanes::settler::{Deletion, Settler};
 use crate::lanes::shared::Shared;
 use crate::post::Post;
 use crate::report;
 use crate::tally::Tally;
 
-/// Delivers the messages of one lane in order.
-pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane: Lane<Held>) {
+/// Delivers the messages of one lane in order, and says what is left.
+pub(crate) async fn run<P: Post>(
+    shared: Arc<Shared<P>>,
+    settler: Settler,
+    lane: Lane<Held>,
+) -> Left {
     let visibility = shared.limits.visibility_timeout;
     let Some(lease) = Lease::of(lane, shared.source.clone(), visibility) else {
-        return;
+        return Left {
+            message_ids: Vec::new(),
+            why: Why::Settled,
+        };
     };
     let head = lease.head().map(|head| &head.message);
     let group = head
@@ -34,15 +42,18 @@ pub(crate) async fn run<P: Post>(shared: Arc<Shared<P>>, settler: Settler, lane:
         settler: &settler,
         lease,
     };
-    match AssertUnwindSafe(run.deliver()).catch_unwind().await {
-        Ok(Ok(())) => {}
+    let why = match AssertUnwindSafe(run.deliver()).catch_unwind().await {
+        Ok(Ok(())) => Why::Settled,
         Ok(Err(end)) => run.leave(end).await,
         // Left alone until its lease ends: whatever is wrong, to have it back at once would be worse.
         Err(panic) => {
             Tally::count(&shared.tally.panics);
             report::panicked(run.lease.head().map(|head| &head.message), &*panic);
+            Why::Defect
         }
-    }
+    };
+    let message_ids = run.lease.message_ids();
+    Left { message_ids, why }
 }
 
 impl<P: Post> LaneRun<'_, P> {
@@ -102,10 +113,10 @@ impl<P: Post> LaneRun<'_, P> {
         self.settler.delete(deletion, is_last).await;
     }
 
-    async fn leave(&self, end: End) {
+    async fn leave(&self, end: End) -> Why {
         let gate = &self.shared.gate;
         if matches!(end, End::GiveBack) && Breakage::NothingGivenBack.is_made() {
-            return;
+            return Why::GivenBack;
         }
         let hide = self.lease.leave(|lane| match end {
             End::Wait(wait) => lane.hide_for(wait),
@@ -120,8 +131,15 @@ impl<P: Post> LaneRun<'_, P> {
             },
         });
         hide.await;
-        if let End::Wait(wait) = end {
-            self.shared.gate.wait(wait);
+        match end {
+            End::Wait(wait) => {
+                gate.wait(wait);
+                Why::Waits(wait)
+            }
+            End::GiveBack => Why::GivenBack,
+            End::Down => Why::Down,
+            End::Short => Why::Short,
+            End::Lost => Why::Lost,
         }
     }
 }

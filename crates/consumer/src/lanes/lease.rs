@@ -88,6 +88,12 @@ impl Lease {
         self.lane.head()
     }
 
+    /// The MessageIds of what the lane still has, in order.
+    pub(crate) fn message_ids(&self) -> Vec<String> {
+        let ids = self.lane.iter().map(|held| &held.message.message_id);
+        ids.cloned().collect()
+    }
+
     /// Takes the head out: what is behind it is the head now.
     pub(crate) fn advance(&mut self) -> Option<Held> {
         self.lane.advance()

@@ -5,9 +5,11 @@
 
 pub(crate) mod bytes;
 mod dead_letters;
+pub(crate) mod denials;
 pub(crate) mod gate;
 mod lane;
 pub(crate) mod lease;
+pub(crate) mod left;
 mod memory;
 pub(crate) mod notes;
 mod records;

@@ -145,6 +145,11 @@ impl Notes {
                 }
             }
         }
+        self.write_once().await;
+    }
+
+    /// Looks once for groups of which others buried an event, and writes what there is to note.
+    pub(crate) async fn write_once(&self) {
         self.look().await;
         self.write_all().await;
     }

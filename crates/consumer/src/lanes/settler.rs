@@ -51,11 +51,7 @@ struct Waiting {
 impl Settler {
     /// Starts the settler's task in `tasks`; it ends when the last clone is dropped and everything is
     /// settled.
-    pub(crate) fn start<P>(
-        shared: &Shared<P>,
-        standstill: Arc<Standstill>,
-        tasks: &TaskTracker,
-    ) -> Self {
+    pub(crate) fn start<P>(shared: &Shared<P>, tasks: &TaskTracker) -> Self {
         let (deletes, receiver) = mpsc::channel(PLACES);
         let deleter = Arc::new(Deleter::new(shared));
         tasks.spawn(collect(receiver, deleter.clone(), tasks.clone()));
@@ -63,7 +59,7 @@ impl Settler {
             deletes,
             places: Arc::new(Semaphore::new(PLACES)),
             deleter,
-            standstill,
+            standstill: shared.standstill.clone(),
             stop: shared.stop.clone(),
             abort: shared.abort.clone(),
         }

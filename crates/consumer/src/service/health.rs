@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::lanes::gate::Gate;
+use crate::lanes::shared::Shared;
 use crate::lanes::standstill::Standstill;
 use crate::tally::Tally;
 
@@ -24,9 +25,9 @@ const SILENT_AFTER: Duration = Duration::from_secs(5 * 60);
 #[derive(Debug, Clone)]
 pub struct Health {
     receiving: Arc<Mutex<Receiving>>,
-    pub(crate) tally: Arc<Tally>,
-    pub(crate) gate: Arc<Gate>,
-    pub(crate) standstill: Arc<Standstill>,
+    tally: Arc<Tally>,
+    gate: Arc<Gate>,
+    standstill: Arc<Standstill>,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,16 @@ struct Receiving {
 const CALM: Duration = Duration::from_secs(30);
 
 impl Health {
-    pub(crate) fn new() -> Self {
+    /// The state of a worker that has these.
+    pub(crate) fn of<P>(shared: &Shared<P>) -> Self {
+        Self::new(
+            shared.tally.clone(),
+            shared.gate.clone(),
+            shared.standstill.clone(),
+        )
+    }
+
+    fn new(tally: Arc<Tally>, gate: Arc<Gate>, standstill: Arc<Standstill>) -> Self {
         let receiving = Receiving {
             last: Instant::now(),
             failing: false,
@@ -52,9 +62,9 @@ impl Health {
         };
         Self {
             receiving: Arc::new(Mutex::new(receiving)),
-            tally: Arc::default(),
-            gate: Arc::new(Gate::new()),
-            standstill: Arc::default(),
+            tally,
+            gate,
+            standstill,
         }
     }
 
@@ -184,9 +194,13 @@ impl Health {
 mod tests {
     use super::*;
 
+    fn idle() -> Health {
+        Health::new(Arc::default(), Arc::new(Gate::new()), Arc::default())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_receives_nothing_and_holds_nothing_is_not_alive_for_long() {
-        let health = Health::new();
+        let health = idle();
         tokio::time::advance(SILENT_AFTER).await;
         assert!(!health.is_live());
         health.received();
@@ -195,7 +209,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_closed_gate_makes_a_worker_unready_but_not_dead() {
-        let health = Health::new();
+        let health = idle();
         health
             .gate
             .close(crate::lanes::gate::Cause::Ledger, &"disk full");

@@ -1,6 +1,5 @@
 //! The service: long polls that bring lanes what they deliver, until it is told to stop.
 
-mod denials;
 pub(crate) mod health;
 mod poller;
 pub(crate) mod worker;

@@ -3,25 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue::{Clock, Queue};
-use store::Ledger;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::denials::Denials;
 use super::health::Health;
 use super::poller::Poller;
-use crate::lanes::gate::Cause;
-use crate::lanes::notes::Notes;
 use crate::lanes::settler::Settler;
-use crate::lanes::shared::{Shared, Turns};
+use crate::lanes::shared::{Shared, Wiring};
 use crate::post::Post;
 use crate::settings::{Mode, Settings, Summary};
 use crate::tally::Tally;
-use crate::watch::{BETWEEN_LOOKS, Watch};
+use crate::watch::BETWEEN_LOOKS;
 
 /// Between two readings of the queue's counts while draining.
 const DRAIN_LOOK: Duration = Duration::from_secs(2);
@@ -42,51 +37,13 @@ pub struct Worker<P> {
     health: Health,
 }
 
-/// What a worker works with.
-pub struct Wiring<P> {
-    /// Where events come from.
-    pub source: Queue,
-    /// The internal queue.
-    pub dead_letters: Queue,
-    /// The attempt ledger.
-    pub ledger: Ledger,
-    /// How one POST is made.
-    pub post: P,
-    /// The wall clock.
-    pub clock: Clock,
-}
-
 impl<P: Post> Worker<P> {
     /// Puts a worker together; nothing runs yet.
     pub fn new(settings: Settings, wiring: Wiring<P>) -> Self {
-        let health = Health::new();
-        let denials = Arc::<Denials>::default();
-        let source = denials.watch_source(wiring.source, health.gate.clone());
-        let ledger = denials.watch_ledger(wiring.ledger);
-        let dead_letters = denials.watch(wiring.dead_letters);
-        let needed = settings.schedule.longest_life();
-        let notes = Notes::new(source.url(), ledger.clone(), wiring.clock.clone());
-        let (routes, limits) = settings.split();
-        let shared = Shared {
-            watch: Watch::new(&source, &dead_letters, needed),
-            routes,
-            limits,
-            notes: Arc::new(notes),
-            source,
-            dead_letters,
-            ledger,
-            post: wiring.post,
-            clock: wiring.clock,
-            memory: Arc::default(),
-            tally: health.tally.clone(),
-            gate: health.gate.clone(),
-            turns: Turns::default(),
-            stop: CancellationToken::new(),
-            abort: CancellationToken::new(),
-        };
+        let shared = Shared::new(settings, wiring);
         Self {
+            health: Health::of(&shared),
             shared: Arc::new(shared),
-            health,
         }
     }
 
@@ -102,7 +59,7 @@ impl<P: Post> Worker<P> {
         let began = Instant::now();
         let shared = self.shared;
         let settling = TaskTracker::new();
-        let settler = Settler::start(&shared, self.health.standstill.clone(), &settling);
+        let settler = Settler::start(&shared, &settling);
         let poller = Poller::start(shared.clone(), settler, self.health, mode);
         let watch = tokio::spawn(watch_the_gate(shared.clone()));
         let looks = tokio::spawn(watch_the_queues(shared.clone()));
@@ -168,32 +125,8 @@ async fn watch_the_gate<P: Post>(shared: Arc<Shared<P>>) {
     loop {
         shared.gate.closed().await;
         sleep(shared.gate.backoff()).await;
-        match may_open(&shared).await {
-            Some(why) => shared.gate.reopen(why),
-            None => shared.gate.still_closed(),
-        }
+        shared.try_gate().await;
     }
-}
-
-/// Tries whatever may have closed the gate, and says why it can open. What is found amiss that did not close it is said
-/// too.
-async fn may_open<P: Post>(shared: &Shared<P>) -> Option<&'static str> {
-    let gate = &shared.gate;
-    if let Err(error) = shared.ledger.check().await {
-        gate.close(Cause::Ledger, &error);
-        return None;
-    }
-    if let Err(error) = shared.dead_letters.counts().await {
-        gate.close(Cause::InternalQueue, &error);
-        return None;
-    }
-    // Only an attempt to hide can tell whether it is allowed, and so it is made only then.
-    if !gate.is_closed_by(Cause::Hiding) || shared.source.check_may_hide().await.is_ok() {
-        return Some("all is well again");
-    }
-    // What is due is attempted all the same. Nothing is received while an event waits, so receives stay as few as visits.
-    let is_due = !gate.is_waited_for();
-    is_due.then_some("messages still cannot be hidden, but none waits any more")
 }
 
 /// Looks from time to time what became of the queues.

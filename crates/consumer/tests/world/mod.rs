@@ -241,15 +241,18 @@ impl World {
         }
     }
 
-    pub fn worker(&self) -> Worker<Receiver> {
-        let wiring = Wiring {
+    pub fn wiring(&self) -> Wiring<Receiver> {
+        Wiring {
             source: self.source.clone(),
             dead_letters: self.dead_letters.clone(),
             ledger: self.ledger.clone(),
             post: self.receiver.clone(),
             clock: self.clock.clone(),
-        };
-        Worker::new(self.settings.clone(), wiring)
+        }
+    }
+
+    pub fn worker(&self) -> Worker<Receiver> {
+        Worker::new(self.settings.clone(), self.wiring())
     }
 
     /// Runs a worker until everything is settled.
