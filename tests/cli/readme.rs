@@ -1,6 +1,10 @@
 //! The README: its steps by hand, with its own files.
 
-use crate::support::{LocalSqs, address, assert_told, get};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{LocalSqs, address, assert_told, get, repository};
 
 const README: &str = include_str!("../../README.md");
 
@@ -124,4 +128,36 @@ fn every_command_of_the_readme_is_one() {
     }
     assert!(seen > 5, "{seen}");
     assert_told(&home.run(&["dlq", "show", "ID"]), 1, &["hooklane dlq ls"]);
+}
+
+#[test]
+fn every_decision_that_a_comment_cites_is_a_heading_of_the_page() {
+    let page = fs::read_to_string(repository().join("docs/DECISIONS.md")).expect("a page");
+    let headings: BTreeSet<_> = page.lines().filter_map(|l| l.strip_prefix("## ")).collect();
+    let mut cited = 0;
+    for file in sources(&repository().join("crates")) {
+        let source = fs::read_to_string(&file).expect("a source");
+        let words = source.split_whitespace();
+        let words = words.filter(|word| !["//", "///", "//!"].contains(word));
+        let text = words.collect::<Vec<_>>().join(" ");
+        for cites in text.split("`docs/DECISIONS.md`, \"").skip(1) {
+            let heading = cites.split('"').next().expect("a part");
+            assert!(headings.contains(heading), "{}: {heading}", file.display());
+            cited += 1;
+        }
+    }
+    assert!(cited > 0, "nothing cites the page");
+}
+
+/// The Rust files of a folder and of all in it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let found = paths.flat_map(|path| match path.is_dir() {
+        true => sources(&path),
+        false => vec![path],
+    });
+    found
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
 }

@@ -110,7 +110,7 @@ fn sent_at(letter: &Letter) -> Timestamp {
     }
 }
 
-/// The deduplication id is the time of sending (DESIGN section 1).
+/// The deduplication id is the time of sending (`docs/DECISIONS.md`, "Three senders").
 fn time_in_body(letter: &Letter) -> Option<Timestamp> {
     let event = Event::parse(&letter.message.body).ok()?;
     Timestamp::parse(&format!("{}Z", event.deduplication_id()?))

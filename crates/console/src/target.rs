@@ -45,7 +45,7 @@ impl Target {
 
     /// The message that a replay of this letter sends: the same body and attributes, the group of the event, what
     /// `hooklane.replay` carries of its earlier lives, and a deduplication id that swallows a repetition of this
-    /// replay but not the replay of a new death (DESIGN section 3, "A replay keeps its first life").
+    /// replay but not the replay of a new death (`docs/DECISIONS.md`, "A replay keeps its first life").
     ///
     /// # Errors
     /// Why this letter cannot be sent there.

@@ -31,7 +31,7 @@ impl fmt::Debug for Callback {
 }
 
 impl Callback {
-    /// The URL for an event of this name: its own, else the common one (DESIGN section 3, "Where an event
+    /// The URL for an event of this name: its own, else the common one (`docs/DECISIONS.md`, "Where an event
     /// goes").
     pub fn url_for(&self, event_name: Option<&str>) -> Option<&Url> {
         event_name

@@ -67,7 +67,7 @@ impl Origin {
     }
 }
 
-/// The record of one dead letter (the contract, DESIGN section 4).
+/// The record of one dead letter (`docs/DECISIONS.md`, "A dead letter is a group of one").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The version of this format, 1.

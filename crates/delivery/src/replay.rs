@@ -8,7 +8,7 @@ use crate::{Attempt, DeadLetter, Origin};
 /// The message attribute of a replayed message: a [`Replay`] as JSON.
 pub const REPLAY: &str = "hooklane.replay";
 
-/// What a replayed message carries of its earlier lives (DESIGN section 3, "A replay keeps its first life").
+/// What a replayed message carries of its earlier lives (`docs/DECISIONS.md`, "A replay keeps its first life").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
     /// The version of this format, 1.

@@ -1,4 +1,4 @@
-//! One request: its identity, its headers and its body (the contract, DESIGN section 4).
+//! One request: its identity, its headers and its body (what is on the wire: `docs/SIGNATURES.md`).
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ pub fn webhook_id<'a>(
 }
 
 /// The body where it is not exactly the bytes that lie in the queue: with the two FIFO parameters that an upstream
-/// system left out, at its end (DESIGN section 3, "Exact bytes"). None where nothing is to be added: on a standard queue
+/// system left out, at its end (`docs/DECISIONS.md`, "Exact bytes"). None where nothing is to be added: on a standard queue
 /// there is no deduplication id, and the caller passes no group, which is a tenant there.
 fn completed_body(
     body: &[u8],

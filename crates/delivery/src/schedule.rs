@@ -107,7 +107,7 @@ impl RetrySchedule {
     }
 
     /// Avionté's: at once, at once again, after one minute, at once again; 200 and 201 accept
-    /// (DESIGN section 1).
+    /// (`docs/DECISIONS.md`, "Three senders").
     pub fn avionte() -> ScheduleSettings {
         ScheduleSettings {
             delays: [0, 60, 0].map(Duration::from_secs).to_vec(),
@@ -118,7 +118,7 @@ impl RetrySchedule {
     }
 
     /// Avaza's: 13 retries that back off over about 10, 30, 90, 190 minutes and on; only 200 accepts
-    /// (DESIGN section 1). Avaza names four waits; from there on each is the one before plus 100 minutes,
+    /// (`docs/DECISIONS.md`, "Three senders"). Avaza names four waits; from there on each is the one before plus 100 minutes,
     /// the last step it shows, up to 12 hours.
     pub fn avaza() -> ScheduleSettings {
         let named = [10, 30, 90, 190];

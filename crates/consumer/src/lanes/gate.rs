@@ -1,5 +1,5 @@
 //! Open while nothing is amiss that would make receiving harmful. Closed, the worker receives nothing, is not
-//! ready, and gives back what it holds with a visibility that grows (DESIGN section 3, "Giving back").
+//! ready, and gives back what it holds with a visibility that grows (`docs/DECISIONS.md`, "Giving back").
 
 use std::collections::BTreeSet;
 use std::fmt::Display;

@@ -20,7 +20,7 @@ use crate::lanes::standstill::Standstill;
 use deleter::{Deleter, OVERDUE};
 pub(crate) use deleter::{Deletion, Ended};
 
-/// How old a delete may grow while its lane goes on (DESIGN section 3, "Next after delete").
+/// How old a delete may grow while its lane goes on (`docs/DECISIONS.md`, "Next after delete").
 const WITH_COMPANY: Duration = Duration::from_millis(200);
 
 /// How old it may grow when its lane has nothing left: the group stands still until SQS has it.

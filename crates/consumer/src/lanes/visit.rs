@@ -22,7 +22,7 @@ use crate::post::{NoAnswer, Post, Request};
 use crate::report;
 use crate::tally::Tally;
 
-/// What a lease must outlast beyond the request timeout (DESIGN section 3, "Never POST on borrowed time").
+/// What a lease must outlast beyond the request timeout (`docs/DECISIONS.md`, "Never POST on borrowed time").
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
 impl<P: Post> LaneRun<'_, P> {
