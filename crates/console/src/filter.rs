@@ -19,26 +19,6 @@ pub const MAX_IDS: usize = 10_000;
 /// What stands for letters of which no callback is known.
 pub const NO_HOST: &str = "none";
 
-const REASONS: [Reason; 6] = [
-    Reason::Exhausted,
-    Reason::InvalidEvent,
-    Reason::NoCallback,
-    Reason::ReceiveCountExceeded,
-    Reason::Expiring,
-    Reason::Other,
-];
-
-const FAILURES: [FailureKind; 8] = [
-    FailureKind::Timeout,
-    FailureKind::Connect,
-    FailureKind::Tls,
-    FailureKind::Dns,
-    FailureKind::BlockedAddress,
-    FailureKind::Reset,
-    FailureKind::Protocol,
-    FailureKind::Other,
-];
-
 /// Which letters somebody means. Every criterion that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -238,7 +218,7 @@ impl StatusFilter {
                 [digit @ b'1'..=b'9'] => Some(u16::from(digit - b'0')),
                 _ => None,
             });
-        let failure = FAILURES.iter().find(|kind| kind.as_str() == small);
+        let failure = FailureKind::ALL.iter().find(|kind| kind.as_str() == small);
         match (small.parse(), class, failure) {
             // Receivers answer with 600 and 999 too: whatever has three digits is a status of HTTP.
             (Ok(status @ 100..=999), _, _) => Ok(Self::Status(status)),
@@ -250,7 +230,7 @@ impl StatusFilter {
                 given: shortened(text),
                 expected: format!(
                     "a status (500), a class (5xx), none for no attempt at all, or {}",
-                    one_of(FAILURES.map(FailureKind::as_str))
+                    one_of(FailureKind::ALL.iter().map(|kind| kind.as_str()))
                 ),
             }),
         }
@@ -298,11 +278,11 @@ fn moment(name: &'static str, text: &str, now: Timestamp) -> Result<Timestamp, F
 
 fn parse_reason(text: &str) -> Result<Reason, FilterError> {
     let small = text.trim().to_ascii_lowercase();
-    let reason = REASONS.iter().find(|reason| reason.as_str() == small);
+    let reason = Reason::ALL.iter().find(|reason| reason.as_str() == small);
     reason.copied().ok_or_else(|| FilterError::Value {
         name: "reason",
         given: shortened(text),
-        expected: one_of(REASONS.map(Reason::as_str)),
+        expected: one_of(Reason::ALL.iter().map(|reason| reason.as_str())),
     })
 }
 
@@ -329,8 +309,8 @@ fn shortened(text: &str) -> String {
     shown
 }
 
-fn one_of<const N: usize>(names: [&str; N]) -> String {
-    match names.split_last() {
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    match names.collect::<Vec<_>>().split_last() {
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     }

@@ -4,6 +4,8 @@
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
+
 use crate::{Attempt, Replay};
 
 /// The message attribute that holds a [`DeadLetter`] as JSON.
@@ -12,36 +14,24 @@ pub const DEAD_LETTER: &str = "hooklane.dead_letter";
 /// The version of a dead letter's record and of a replay's.
 pub(crate) const VERSION: u32 = 1;
 
-/// Why an event is in the internal queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// Every attempt of the schedule failed.
-    Exhausted,
-    /// The body is no event: see [`event::InvalidEvent`].
-    InvalidEvent,
-    /// No callback URL is configured for it.
-    NoCallback,
-    /// It was received again and again without a verdict, by us or by the native redrive.
-    ReceiveCountExceeded,
-    /// The queue would have dropped it before its next visit: see [`crate::Lifetime`].
-    Expiring,
-    /// A reason written by another version of this program.
-    #[serde(other)]
-    Other,
-}
-
-impl Reason {
-    /// The name in logs and records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Exhausted => "exhausted",
-            Self::InvalidEvent => "invalid-event",
-            Self::NoCallback => "no-callback",
-            Self::ReceiveCountExceeded => "receive-count-exceeded",
-            Self::Expiring => "expiring",
-            Self::Other => "other",
-        }
+named! {
+    /// Why an event is in the internal queue.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Reason {
+        /// Every attempt of the schedule failed.
+        Exhausted = "exhausted",
+        /// The body is no event: see [`event::InvalidEvent`].
+        InvalidEvent = "invalid-event",
+        /// No callback URL is configured for it.
+        NoCallback = "no-callback",
+        /// It was received again and again without a verdict, by us or by the native redrive.
+        ReceiveCountExceeded = "receive-count-exceeded",
+        /// The queue would have dropped it before its next visit: see [`crate::Lifetime`].
+        Expiring = "expiring",
+        /// A reason written by another version of this program.
+        #[serde(other)]
+        Other = "other",
     }
 }
 
@@ -309,14 +299,7 @@ mod tests {
 
     #[test]
     fn a_reason_has_one_name_in_logs_and_records() {
-        for reason in [
-            Reason::Exhausted,
-            Reason::InvalidEvent,
-            Reason::NoCallback,
-            Reason::ReceiveCountExceeded,
-            Reason::Expiring,
-            Reason::Other,
-        ] {
+        for &reason in Reason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
     }

@@ -7,6 +7,7 @@ mod dead_letter;
 mod excerpt;
 mod lane;
 mod lifetime;
+mod named;
 mod outcome;
 mod record;
 mod replay;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
+
 /// A complete answer to one attempt: the receiver said something, whatever it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -25,42 +27,28 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// Why an attempt got no complete answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailureKind {
-    /// No complete answer within the timeout.
-    Timeout,
-    /// No connection: refused or unreachable.
-    Connect,
-    /// The TLS handshake failed: a wrong name, an untrusted or expired certificate.
-    Tls,
-    /// The name does not resolve.
-    Dns,
-    /// The address is one we refuse to connect to (private, loopback, metadata, …).
-    BlockedAddress,
-    /// The connection broke after it was made.
-    Reset,
-    /// What came back is not an HTTP answer.
-    Protocol,
-    /// A kind written by another version of this program.
-    #[serde(other)]
-    Other,
-}
-
-impl FailureKind {
-    /// The name in logs and records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Dns => "dns",
-            Self::BlockedAddress => "blocked-address",
-            Self::Reset => "reset",
-            Self::Protocol => "protocol",
-            Self::Other => "other",
-        }
+named! {
+    /// Why an attempt got no complete answer.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum FailureKind {
+        /// No complete answer within the timeout.
+        Timeout = "timeout",
+        /// No connection: refused or unreachable.
+        Connect = "connect",
+        /// The TLS handshake failed: a wrong name, an untrusted or expired certificate.
+        Tls = "tls",
+        /// The name does not resolve.
+        Dns = "dns",
+        /// The address is one we refuse to connect to (private, loopback, metadata, …).
+        BlockedAddress = "blocked-address",
+        /// The connection broke after it was made.
+        Reset = "reset",
+        /// What came back is not an HTTP answer.
+        Protocol = "protocol",
+        /// A kind written by another version of this program.
+        #[serde(other)]
+        Other = "other",
     }
 }
 
@@ -79,16 +67,7 @@ mod tests {
 
     #[test]
     fn a_failure_has_one_name_in_logs_and_records() {
-        for kind in [
-            FailureKind::Timeout,
-            FailureKind::Connect,
-            FailureKind::Tls,
-            FailureKind::Dns,
-            FailureKind::BlockedAddress,
-            FailureKind::Reset,
-            FailureKind::Protocol,
-            FailureKind::Other,
-        ] {
+        for &kind in FailureKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
             assert_eq!(kind.to_string(), kind.as_str());
         }
