@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use delivery::Lane;
-use futures_util::{StreamExt as _, stream};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use queue::Received;
 use tokio_util::task::TaskTracker;
 
@@ -49,10 +50,11 @@ impl<P: Post> Batches<P> {
         let lanes = Lane::split(held.collect(), group_of);
         let settling = TaskTracker::new();
         let settler = Settler::start(shared, &settling);
-        let running = lanes
-            .into_iter()
-            .map(|lane| lanes::run(shared.clone(), settler.clone(), lane));
-        let left = stream::iter(running).buffer_unordered(shared.limits.max_in_flight);
+        let running = lanes.into_iter().map(async |lane| {
+            let _room = shared.starting.lane().await;
+            lanes::run(shared.clone(), settler.clone(), lane).await
+        });
+        let left: FuturesUnordered<_> = running.collect();
         let left = left.filter(|left| std::future::ready(!left.message_ids.is_empty()));
         let left = left.collect().await;
         // The last owner of the settler: dropping it makes the settler finish.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use delivery::{Hide, Lane};
 use futures_util::FutureExt as _;
 
-use super::running::{End, LaneRun, Settled};
+use super::end::End;
+use super::running::{LaneRun, Settled};
 use crate::breakage::Breakage;
 use crate::lanes::lease::{Held, Lease};
 use crate::lanes::left::{Left, Why};
@@ -34,7 +35,7 @@ pub(crate) async fn run<P: Post>(
         .and_then(|head| shared.ordered_group(head))
         .map(str::to_owned);
     let _turn = match &group {
-        Some(group) => Some(shared.turns.take(group).await),
+        Some(group) => Some(shared.starting.turn(group).await),
         None => None,
     };
     let mut run = LaneRun {
@@ -59,12 +60,7 @@ pub(crate) async fn run<P: Post>(
 impl<P: Post> LaneRun<'_, P> {
     async fn deliver(&mut self) -> Result<(), End> {
         while self.lease.head().is_some() {
-            if self.shared.stop.is_cancelled() {
-                return Err(End::GiveBack);
-            }
-            if !self.shared.gate.is_open() {
-                return Err(End::Down);
-            }
+            self.shared.starting.visit()?;
             if Breakage::BadMessageSkipped.is_made()
                 && event::Event::parse(&self.head().message.body).is_err()
             {

@@ -6,6 +6,7 @@
 pub(crate) mod bytes;
 mod dead_letters;
 pub(crate) mod denials;
+mod end;
 pub(crate) mod gate;
 mod lane;
 pub(crate) mod lease;
@@ -17,6 +18,7 @@ mod running;
 pub(crate) mod settler;
 pub(crate) mod shared;
 pub(crate) mod standstill;
+mod starting;
 mod visit;
 
 pub(crate) use lane::run;

@@ -7,7 +7,8 @@ use store::{LedgerError, Seen, WriteError};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use super::running::{End, LaneRun, Settled};
+use super::end::End;
+use super::running::{LaneRun, Settled};
 use crate::breakage::Breakage;
 use crate::lanes::gate::Cause;
 use crate::lanes::memory::Unwritten;

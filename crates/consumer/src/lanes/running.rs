@@ -1,33 +1,10 @@
-//! A lane that runs, and how a visit of its head can end.
-
-use std::time::Duration;
+//! A lane that runs, and how a visit leaves a message that came to its verdict.
 
 use store::Key;
 
-use crate::lanes::lease::{Held, Lease, LeaseLost};
+use crate::lanes::lease::{Held, Lease};
 use crate::lanes::settler::{Ended, Settler};
 use crate::lanes::shared::Shared;
-
-/// Why a lane ends before it is empty.
-#[derive(Debug)]
-pub(super) enum End {
-    /// Its head waits for its next visit.
-    Wait(Duration),
-    /// The worker stops.
-    GiveBack,
-    /// The ledger or the internal queue is down.
-    Down,
-    /// This machine has run out of what a request needs.
-    Short,
-    /// A lease is over, or another worker wrote the ledger first: the messages are no longer ours.
-    Lost,
-}
-
-impl From<LeaseLost> for End {
-    fn from(_: LeaseLost) -> Self {
-        Self::Lost
-    }
-}
 
 /// How a visit that came to a verdict leaves its message: to be deleted.
 pub(super) struct Settled {

@@ -1,11 +1,9 @@
 //! What the lanes of one worker share.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use queue::{Clock, Queue, Received};
 use store::Ledger;
-use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::denials::Denials;
@@ -13,6 +11,7 @@ use crate::lanes::gate::{Cause, Gate};
 use crate::lanes::memory::Memory;
 use crate::lanes::notes::Notes;
 use crate::lanes::standstill::Standstill;
+use crate::lanes::starting::Starting;
 use crate::routes::Routes;
 use crate::settings::{Limits, Settings};
 use crate::tally::Tally;
@@ -32,7 +31,7 @@ pub(crate) struct Shared<P> {
     pub(crate) gate: Arc<Gate>,
     pub(crate) standstill: Arc<Standstill>,
     pub(crate) watch: Watch,
-    pub(crate) turns: Turns,
+    pub(crate) starting: Starting,
     /// No new attempts: what is held is given back after the attempt in hand.
     pub(crate) stop: CancellationToken,
     /// The grace is over: attempts in hand are dropped.
@@ -64,6 +63,8 @@ impl<P> Shared<P> {
         let needed = settings.schedule.longest_life();
         let notes = Notes::new(source.url(), ledger.clone(), wiring.clock.clone());
         let (routes, limits) = settings.split();
+        let stop = CancellationToken::new();
+        let starting = Starting::new(limits.max_in_flight, gate.clone(), stop.clone());
         Self {
             watch: Watch::new(&source, &dead_letters, needed),
             routes,
@@ -78,8 +79,8 @@ impl<P> Shared<P> {
             tally: Arc::default(),
             gate,
             standstill: Arc::default(),
-            turns: Turns::default(),
-            stop: CancellationToken::new(),
+            starting,
+            stop,
             abort: CancellationToken::new(),
         }
     }
@@ -124,70 +125,5 @@ impl<P> Shared<P> {
     pub(crate) fn ordered_group<'m>(&self, message: &'m Received) -> Option<&'m str> {
         let group = message.group.as_deref();
         group.filter(|_| self.source.is_fifo())
-    }
-}
-
-/// One lane of a group at a time within this worker. SQS sees to that while leases hold; this covers the
-/// moment in which one ran out and the group came again.
-#[derive(Debug, Default)]
-pub(crate) struct Turns(Mutex<Groups>);
-
-type Turn = tokio::sync::Mutex<()>;
-
-#[derive(Debug, Default)]
-struct Groups {
-    turns: HashMap<String, Weak<Turn>>,
-    /// Past groups are swept out when there are so many: twice what was left after the last sweep.
-    sweep_at: usize,
-}
-
-/// Not worth a sweep.
-const FEW_GROUPS: usize = 1_024;
-
-impl Turns {
-    /// Waits for the group's turn, which lasts until the guard is dropped.
-    pub(crate) async fn take(&self, group: &str) -> OwnedMutexGuard<()> {
-        let turn = self.0.lock().expect("no holder panics").turn_of(group);
-        turn.lock_owned().await
-    }
-}
-
-impl Groups {
-    fn turn_of(&mut self, group: &str) -> Arc<Turn> {
-        if let Some(turn) = self.turns.get(group).and_then(Weak::upgrade) {
-            return turn;
-        }
-        if self.turns.len() >= self.sweep_at.max(FEW_GROUPS) {
-            self.turns.retain(|_, turn| turn.strong_count() > 0);
-            self.sweep_at = 2 * self.turns.len();
-        }
-        let turn = Arc::new(Turn::default());
-        self.turns.insert(group.to_owned(), Arc::downgrade(&turn));
-        turn
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn two_lanes_of_one_group_take_turns_and_two_groups_do_not_wait_for_each_other() {
-        let turns = Turns::default();
-        let first = turns.take("a").await;
-        let _other = turns.take("b").await;
-        let mut second = std::pin::pin!(turns.take("a"));
-        assert!(futures_util::poll!(&mut second).is_pending());
-        drop(first);
-        assert!(futures_util::poll!(&mut second).is_ready());
-    }
-
-    #[test]
-    fn groups_that_are_past_do_not_pile_up() {
-        let mut groups = Groups::default();
-        for group in 0..10 * FEW_GROUPS {
-            groups.turn_of(&group.to_string());
-        }
-        assert!(groups.turns.len() <= FEW_GROUPS);
     }
 }

@@ -12,8 +12,9 @@ use store::Seen;
 use tokio::time::Instant;
 use url::Url;
 
+use super::end::End;
 use super::records::Known;
-use super::running::{End, LaneRun, Settled};
+use super::running::{LaneRun, Settled};
 use crate::breakage::{self, Breakage};
 use crate::lanes::dead_letters::{self, NotSent};
 use crate::lanes::gate::Cause;
@@ -105,12 +106,13 @@ impl<P: Post> LaneRun<'_, P> {
                     self.shared.notes.accepted(message.group.as_deref(), number);
                     return Ok(self.settled(known.seen, attempts));
                 }
-                Decision::RetryNow if self.shared.stop.is_cancelled() => {
-                    return Err(self.cut_short(&known, attempts, End::GiveBack).await);
-                }
-                Decision::RetryNow if life.allows_attempt(self.shared.clock.now()) => {}
                 Decision::RetryNow => {
-                    return self.expires(known, attempts, &life).await;
+                    if let Err(end) = self.shared.starting.again() {
+                        return Err(self.cut_short(&known, attempts, end).await);
+                    }
+                    if !life.allows_attempt(self.shared.clock.now()) {
+                        return self.expires(known, attempts, &life).await;
+                    }
                 }
                 Decision::RetryAfter(wait) if !self.can_wait(wait, &life) => {
                     return self.expires(known, attempts, &life).await;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use delivery::Lane;
 use queue::{MAX_BATCH, MAX_WAIT_S, QueueError, ReceiveOptions, Received};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::health::Health;
@@ -23,9 +23,6 @@ use crate::tally::InHand;
 /// The most long polls at the same time.
 const MOST_POLLERS: usize = 32;
 
-/// A poll asks for as many messages as it could start lanes for; it waits so long for room for ten.
-const FOR_A_FULL_BATCH: Duration = Duration::from_millis(50);
-
 /// Backoff of receives that fail.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -37,8 +34,6 @@ const DRAIN_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Poller<P> {
     shared: Arc<Shared<P>>,
     settler: Settler,
-    /// One permit a lane.
-    room: Arc<Semaphore>,
     bytes: Room,
     wait: Duration,
     /// How many poll at present.
@@ -99,7 +94,6 @@ impl<P: Post> Poller<P> {
     ) -> Arc<Self> {
         let limits = shared.limits;
         let poller = Arc::new(Self {
-            room: Arc::new(Semaphore::new(limits.max_in_flight)),
             bytes: Room::new(
                 limits.max_bytes_in_flight,
                 shared.source.attributes().maximum_message_size,
@@ -134,7 +128,8 @@ impl<P: Post> Poller<P> {
     async fn room(&self) -> (OwnedSemaphorePermit, Reserved) {
         loop {
             self.shared.gate.opened().await;
-            let mut room = self.any_room().await;
+            let full = MAX_BATCH.min(self.shared.limits.max_in_flight) as u32;
+            let mut room = self.shared.starting.lanes(full).await;
             let (messages, bytes) = self.bytes.reserve(room.num_permits()).await;
             room = room.split(messages).expect("no more than asked for");
             // It may have closed meanwhile.
@@ -142,27 +137,6 @@ impl<P: Post> Poller<P> {
                 return (room, bytes);
             }
         }
-    }
-
-    async fn any_room(&self) -> OwnedSemaphorePermit {
-        let full = MAX_BATCH.min(self.shared.limits.max_in_flight) as u32;
-        let all = self.room.clone().acquire_many_owned(full);
-        if let Ok(Ok(room)) = timeout(FOR_A_FULL_BATCH, all).await {
-            return room;
-        }
-        let mut room = self
-            .room
-            .clone()
-            .acquire_owned()
-            .await
-            .expect("never closed");
-        while room.num_permits() < full as usize {
-            match self.room.clone().try_acquire_owned() {
-                Ok(one) => room.merge(one),
-                Err(_) => break,
-            }
-        }
-        room
     }
 
     fn one_more(&self) -> bool {
