@@ -108,3 +108,21 @@ async fn a_batch_is_over_when_its_deletes_are() {
     assert_eq!(left, []);
     assert_eq!(world.counts().await.total(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_more_lanes_of_a_batch_run_at_the_same_time_than_max_in_flight() {
+    let mut world = World::new(|_| Reply::After(Duration::from_secs(2), 200)).await;
+    world.settings.max_in_flight = 3;
+    for setup in 1..=8 {
+        world.send(&format!("EventSetup_{setup}"), 1..=1).await;
+    }
+    let messages = world.receive().await;
+    assert_eq!(messages.len(), 8);
+    assert_eq!(world.batches().deliver(messages).await, []);
+    let starts: Vec<_> = world.receiver.seen().iter().map(|seen| seen.at).collect();
+    let after: Vec<_> = starts
+        .iter()
+        .map(|at| (*at - starts[0]).as_secs())
+        .collect();
+    assert_eq!(after, [0, 0, 0, 2, 2, 2, 4, 4]);
+}
