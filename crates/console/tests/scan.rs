@@ -351,7 +351,7 @@ async fn the_native_redrive_itself_leaves_a_letter_under_its_first_id() {
         wait: Duration::ZERO,
         visibility: Duration::ZERO,
     };
-    for _ in 0..=queue::admin::MAX_RECEIVE_COUNT {
+    for _ in 0..=queue::limits::MAX_RECEIVE_COUNT {
         world.source.receive(options).await.unwrap();
     }
     let (letters, report) = scan_all(&world.dead).await;

@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use queue::admin::{
-    Backstop, Keeping, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, Problem, RETENTION_S, backstop,
-    check_named, keeping,
+    Backstop, Keeping, LEAST_RECEIVE_COUNT, Problem, backstop, check_named, keeping,
 };
+use queue::limits::{MAX_RECEIVE_COUNT, MAX_RETENTION_S};
 use queue::{Queue, QueueAttributes, QueueError};
 use tracing::{debug, error, info, warn};
 
@@ -213,7 +213,7 @@ impl Finding {
                 "the source queue now moves a message away after {count} receives (maxReceiveCount), and a receive is not an attempt: events go to the internal queue unattempted; set it to {MAX_RECEIVE_COUNT}, at least {LEAST_RECEIVE_COUNT}"
             ),
             Self::KeptTooShort { kept_s, needed_s } => error!(
-                "the source queue now keeps a message for {kept_s} s (MessageRetentionPeriod), and an event may need {needed_s} s for all its attempts: SQS drops the others in silence; set it to {RETENTION_S}"
+                "the source queue now keeps a message for {kept_s} s (MessageRetentionPeriod), and an event may need {needed_s} s for all its attempts: SQS drops the others in silence; set it to {MAX_RETENTION_S}"
             ),
             Self::Wrong(problem) => warn!(
                 queue = problem.queue,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use event::{DedupClock, EVENT_NAME, InvalidSetup, Lane, Scope, group_of_setup, is_header_text};
+use queue::limits::batch_bytes;
 use queue::{Attribute, DedupScope, Queue};
 
 use crate::ids::{Ids, InputName};
@@ -17,11 +18,6 @@ const LOOK_AHEAD_LINES: usize = 10_000;
 
 /// Bytes of look-ahead.
 const LOOK_AHEAD_BYTES: usize = 16 * 1024 * 1024;
-
-/// What one `SendMessageBatch` takes ([SQS quotas]); it was 256 KiB when that was also the most a message could have.
-///
-/// [SQS quotas]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,10 +107,7 @@ pub(crate) fn limits(queue: &Queue) -> Limits {
     Limits {
         lines: LOOK_AHEAD_LINES,
         bytes: LOOK_AHEAD_BYTES,
-        batch_bytes: queue
-            .attributes()
-            .maximum_message_size
-            .clamp(BATCH_BYTES / 4, BATCH_BYTES),
+        batch_bytes: batch_bytes(queue.attributes().maximum_message_size),
     }
 }
 

@@ -8,15 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{DedupClock, Slot, Timestamp};
+use queue::limits::AGAIN_WITHIN;
 use queue::{MAX_BATCH, QueueError};
 
 use crate::breakage::Breakage;
 use crate::line::Ready;
 use crate::window::Window;
-
-/// For so long after its first attempt a line is tried again. Amazon SQS forgets a deduplication id after 5 minutes; a
-/// last attempt, with the time-outs and retries within it, still ends before that.
-pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_secs(4 * 60);
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
@@ -80,9 +77,9 @@ impl Answer {
 /// Why nothing more is sent.
 #[derive(Debug, Clone)]
 pub(crate) enum Halt {
-    /// A line had no success for [`GIVE_UP_AFTER`].
+    /// A line had no success for [`AGAIN_WITHIN`].
     GaveUp { line: u64, error: String },
-    /// The wall clock was stepped back by more than [`GIVE_UP_AFTER`].
+    /// The wall clock was stepped back by more than [`AGAIN_WITHIN`].
     ClockBehind { by: Duration },
     /// The queue refuses everything.
     Queue(QueueError),
@@ -213,7 +210,7 @@ impl Plan {
                 }
                 Slot::WaitUntil(then) => {
                     let wait = at.wall.until(then);
-                    if wait > GIVE_UP_AFTER {
+                    if wait > AGAIN_WITHIN {
                         self.halt(Halt::ClockBehind { by: wait });
                     }
                     let line = self.groups[key][0].line;
@@ -330,7 +327,7 @@ impl Plan {
         if Breakage::FreshIdOnRetry.is_made() {
             head.deduplication_id = None;
         }
-        let give_up_at = head.first_attempt + GIVE_UP_AFTER;
+        let give_up_at = head.first_attempt + AGAIN_WITHIN;
         let doublings = head.attempts.saturating_sub(1).min(16);
         let backoff = (FIRST_BACKOFF * (1 << doublings)).min(LONGEST_BACKOFF);
         if at.elapsed >= give_up_at {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use queue::QueueError;
+use queue::limits::AGAIN_WITHIN;
 
-use crate::plan::{GIVE_UP_AFTER, Halt};
+use crate::plan::Halt;
 
 /// Rejected lines that are reported one by one; beyond it they are only counted.
 pub const MAX_REPORTED: usize = 1000;
@@ -51,7 +52,7 @@ pub enum StopReason {
     #[error("stopped on request")]
     Asked,
     /// A line had no success for four minutes; its deduplication id would soon mean nothing any more.
-    #[error("line {line} could not be sent for {} minutes: {error}", GIVE_UP_AFTER.as_secs() / 60)]
+    #[error("line {line} could not be sent for {} minutes: {error}", AGAIN_WITHIN.as_secs() / 60)]
     GaveUp {
         /// The line.
         line: u64,

@@ -3,6 +3,8 @@
 //! A pair is a source queue and its internal queue, where AWS's own redrive is a backstop only: dead
 //! letters are sent there by us, with their attempts.
 
+use crate::limits::MAX_RETENTION_S;
+
 mod backstop;
 mod check;
 mod create;
@@ -13,26 +15,19 @@ pub use check::{Problem, check_named, check_pair};
 pub use create::{CreateError, Kind, NameError, Pair, create_pair};
 pub use keeping::{Keeping, keeping};
 
-/// The `maxReceiveCount` of the native redrive that `queues create` sets: the most that SQS takes. A
-/// receive is not an attempt, so it must never be what ends an event's life.
-pub const MAX_RECEIVE_COUNT: u32 = 1_000;
-
 /// The least `maxReceiveCount` with which `work` starts: below it the native redrive takes events away that
 /// only waited behind others.
 pub const LEAST_RECEIVE_COUNT: u32 = 100;
 
-/// The longest that SQS keeps a message, in seconds: 14 days. The internal queue keeps dead letters so long; a FIFO source
-/// keeps its events so long too, since they may stand for days behind a head that waits for its retries (AWS
-/// starts the time anew when a FIFO message is dead-lettered).
-pub const RETENTION_S: u64 = 14 * 24 * 3600;
-
-/// How long a source queue should keep its events, in seconds. A standard queue's native redrive does not start the
+/// How long a source queue should keep its events, in seconds. The internal queue keeps dead letters for as long as SQS can;
+/// a FIFO source keeps its events so long too, since they may stand for days behind a head that waits for its retries (AWS
+/// starts the time anew when a FIFO message is dead-lettered). A standard queue's native redrive does not start the
 /// time anew: what it moves at the very end of its life is still kept for four days ([dead-letter queues]).
 ///
 /// [dead-letter queues]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 pub const fn source_retention_s(fifo: bool) -> u64 {
     match fifo {
-        true => RETENTION_S,
+        true => MAX_RETENTION_S,
         false => 10 * 24 * 3600,
     }
 }

@@ -9,6 +9,7 @@ mod clock;
 mod connection;
 mod dates;
 mod error;
+pub mod limits;
 mod message;
 mod queue;
 
@@ -16,13 +17,6 @@ pub use attributes::{DedupScope, QueueAttributes};
 pub use clock::{Clock, Uptime};
 pub use connection::Sqs;
 pub use error::{EntryError, EntryErrorKind, QueueError};
+pub use limits::{MAX_BATCH, MAX_WAIT_S};
 pub use message::{Attribute, AttributeValue, Outgoing, Received, Sent};
 pub use queue::{Counts, Queue, ReceiveOptions};
-
-/// The most entries one batch call takes ([SQS quotas]).
-///
-/// [SQS quotas]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-pub const MAX_BATCH: usize = 10;
-
-/// The longest long poll, in seconds (API reference, `ReceiveMessage`).
-pub const MAX_WAIT_S: u64 = 20;

@@ -1,18 +1,14 @@
 //! The way of an event into the internal queue.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::breakage::Breakage;
 use delivery::{
     Attempt, DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Replay, Verdict, dead_letter_group,
 };
 use event::EVENT_NAME;
+use queue::limits::MAX_ATTRIBUTES;
 use queue::{Attribute, Outgoing, Queue, QueueError, Received};
-
-/// A dead letter that may lie in the internal queue already is sent again within this time, a minute less than
-/// SQS remembers a deduplication id, so that no second copy is kept.
-pub(crate) const AGAIN_WITHIN: Duration = Duration::from_secs(240);
 
 /// The dead-letter record of a message that is set aside.
 pub(crate) fn letter(
@@ -93,8 +89,8 @@ fn not_sent(error: QueueError) -> NotSent {
     }
 }
 
-/// SQS takes ten message attributes; the record is one.
-const OTHERS: usize = 9;
+/// Of the attributes that a message may have, the record is one.
+const OTHERS: usize = MAX_ATTRIBUTES - 1;
 
 /// The message's own attributes and the record, within what the queue takes. Where room is short the record
 /// goes before the other attributes, of which the event's name goes last.

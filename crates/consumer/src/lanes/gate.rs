@@ -9,12 +9,12 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use queue::QueueError;
+use queue::limits::AGAIN_WITHIN;
 use store::LedgerError;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::lanes::dead_letters::AGAIN_WITHIN;
 use crate::post::Shortage;
 
 /// Why the gate is closed.

@@ -8,6 +8,7 @@ use delivery::{
     Replay, Target, Verdict, Visit,
 };
 use event::{EVENT_NAME, Event};
+use queue::limits::AGAIN_WITHIN;
 use store::Seen;
 use tokio::time::Instant;
 use url::Url;
@@ -268,7 +269,7 @@ impl<P: Post> LaneRun<'_, P> {
         let letter =
             dead_letters::letter(source_url, message, verdict, attempts, known.earlier, url);
         self.note_death(&letter).await?;
-        self.lease.at_most(dead_letters::AGAIN_WITHIN).await?;
+        self.lease.at_most(AGAIN_WITHIN).await?;
         let message = &self.head().message;
         if Breakage::DeleteBeforeDeadLetter.is_made() {
             let _ = self

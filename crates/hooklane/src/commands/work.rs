@@ -10,10 +10,8 @@ use anyhow::{Context as _, bail};
 use consumer::post::HttpPost;
 use consumer::{Mode, Settings, Summary, Wiring, Worker};
 use delivery::RetrySchedule;
-use queue::admin::{
-    Backstop, Keeping, LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT, RETENTION_S, backstop, keeping,
-    source_retention_s,
-};
+use queue::admin::{Backstop, Keeping, LEAST_RECEIVE_COUNT, backstop, keeping, source_retention_s};
+use queue::limits::{MAX_RECEIVE_COUNT, MAX_RETENTION_S};
 use queue::{Queue, QueueError, Sqs};
 use status::Status;
 use store::{Ledger, LedgerError, LedgerSpec};
@@ -205,7 +203,7 @@ fn check_retention(
             let needed_s = schedule.longest_life().as_secs_f64();
             let waits_s = needed_s - f64::from(attempts) * timeout_s;
             bail!(Usage(format!(
-                "the source queue keeps a message for {kept_s} s (MessageRetentionPeriod), and an event may need {needed_s} s: waits of {waits_s} s and {attempts} attempts of up to {timeout_s} s; SQS would drop it in silence, with attempts left: set MessageRetentionPeriod to {RETENTION_S} (14 days, the most there is), or shorten retry.delays"
+                "the source queue keeps a message for {kept_s} s (MessageRetentionPeriod), and an event may need {needed_s} s: waits of {waits_s} s and {attempts} attempts of up to {timeout_s} s; SQS would drop it in silence, with attempts left: set MessageRetentionPeriod to {MAX_RETENTION_S} (14 days, the most there is), or shorten retry.delays"
             )))
         }
         Keeping::Short => warn!(
@@ -215,9 +213,9 @@ fn check_retention(
         Keeping::Fits => {}
     }
     let kept_s = dead_letters.attributes().retention_s;
-    if kept_s < RETENTION_S {
+    if kept_s < MAX_RETENTION_S {
         warn!(
-            "the internal queue keeps a message for {kept_s} s (MessageRetentionPeriod), and then SQS drops it in silence; set it to {RETENTION_S}"
+            "the internal queue keeps a message for {kept_s} s (MessageRetentionPeriod), and then SQS drops it in silence; set it to {MAX_RETENTION_S}"
         );
     }
     Ok(())

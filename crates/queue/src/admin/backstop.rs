@@ -1,7 +1,8 @@
 //! Whether the native redrive of a source queue stays what it should be, a backstop.
 
 use crate::QueueAttributes;
-use crate::admin::{LEAST_RECEIVE_COUNT, MAX_RECEIVE_COUNT};
+use crate::admin::LEAST_RECEIVE_COUNT;
+use crate::limits::MAX_RECEIVE_COUNT;
 
 /// What the native redrive of a source queue means for the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

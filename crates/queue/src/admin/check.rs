@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::admin::{MAX_RECEIVE_COUNT, RETENTION_S, source_retention_s};
+use crate::admin::source_retention_s;
+use crate::limits::{MAX_RECEIVE_COUNT, MAX_RETENTION_S};
 use crate::{DedupScope, Queue, QueueAttributes};
 
 /// One thing that is wrong with a queue of the pair.
@@ -164,8 +165,8 @@ const RULES: &[Rule] = &[
         of: Of::Dead,
         broken: |dead, _| {
             unless(
-                dead.retention_s >= RETENTION_S,
-                format_args!("at least {RETENTION_S}"),
+                dead.retention_s >= MAX_RETENTION_S,
+                format_args!("at least {MAX_RETENTION_S}"),
             )
         },
         why: "SQS drops a dead letter in silence that nobody has looked at by then",

@@ -5,14 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 
-use crate::admin::{MAX_RECEIVE_COUNT, RETENTION_S, source_retention_s};
+use crate::admin::source_retention_s;
+use crate::limits::{MAX_MESSAGE_BYTES, MAX_NAME, MAX_RECEIVE_COUNT, MAX_RETENTION_S};
 use crate::{Queue, QueueAttributes, QueueError, Sqs};
-
-/// The largest message that SQS takes, in bytes.
-const MAXIMUM_MESSAGE_SIZE: u64 = 1_048_576;
-
-/// The longest name of a queue, `.fifo` included (API reference, `CreateQueue`).
-const MAX_NAME: usize = 80;
 
 const FIFO: &str = ".fifo";
 const INTERNAL: &str = "-internal";
@@ -87,7 +82,7 @@ pub enum NameError {
 /// When the name cannot be used, a queue of that name has other attributes, or SQS refuses.
 pub async fn create_pair(sqs: &Sqs, name: &str, kind: Kind) -> Result<Pair, CreateError> {
     let (source_name, dead_name) = names(name, kind)?;
-    let dead = ensure(sqs, &dead_name, attributes(kind, RETENTION_S)).await?;
+    let dead = ensure(sqs, &dead_name, attributes(kind, MAX_RETENTION_S)).await?;
 
     let mut wanted = attributes(kind, source_retention_s(kind == Kind::Fifo));
     wanted.insert(Name::RedrivePolicy, redrive_policy(&dead));
@@ -125,7 +120,7 @@ type Attributes = HashMap<Name, String>;
 
 fn attributes(kind: Kind, retention_s: u64) -> Attributes {
     let mut attributes = HashMap::from([
-        (Name::MaximumMessageSize, MAXIMUM_MESSAGE_SIZE.to_string()),
+        (Name::MaximumMessageSize, MAX_MESSAGE_BYTES.to_string()),
         (Name::MessageRetentionPeriod, retention_s.to_string()),
         (
             Name::ReceiveMessageWaitTimeSeconds,
@@ -290,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_differs_from_what_is_wanted_is_named() {
-        let wanted = attributes(Kind::Fifo, RETENTION_S);
+        let wanted = attributes(Kind::Fifo, MAX_RETENTION_S);
         let mut raw: std::collections::BTreeMap<_, _> = wanted
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
