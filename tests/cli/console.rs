@@ -107,3 +107,17 @@ fn the_settings_of_the_page_are_checked_with_the_others() {
     }
     assert!(!format!("{ended:?}").contains("written out"), "{ended:?}");
 }
+
+#[test]
+fn a_pair_that_is_swapped_is_not_shown() {
+    let local = LocalSqs::start(&[]);
+    let home = local.home("events");
+    let pair = std::fs::read_to_string(home.path("hooklane.toml")).expect("written");
+    let swapped = pair
+        .replace("dead_letter_url", "x")
+        .replace("url", "dead_letter_url")
+        .replace("x =", "url =");
+    home.write("hooklane.toml", swapped);
+    let ended = home.run(&["console", "--listen", "127.0.0.1:0"]);
+    assert_told(&ended, 1, &["are swapped"]);
+}

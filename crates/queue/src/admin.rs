@@ -9,11 +9,13 @@ mod backstop;
 mod check;
 mod create;
 mod keeping;
+mod usable;
 
 pub use backstop::{Backstop, backstop};
 pub use check::{Problem, check_named, check_pair};
 pub use create::{CreateError, Kind, NameError, Pair, create_pair};
 pub use keeping::{Keeping, keeping};
+pub use usable::{NotUsable, Warning, is_pair, usable_pair};
 
 /// The least `maxReceiveCount` with which `work` starts: below it the native redrive takes events away that
 /// only waited behind others.

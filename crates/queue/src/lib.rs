@@ -12,6 +12,7 @@ mod error;
 pub mod limits;
 mod message;
 mod queue;
+mod same;
 
 pub use attributes::{DedupScope, QueueAttributes};
 pub use clock::{Clock, Uptime};
@@ -20,3 +21,4 @@ pub use error::{EntryError, EntryErrorKind, QueueError};
 pub use limits::{MAX_BATCH, MAX_WAIT_S};
 pub use message::{Attribute, AttributeValue, Outgoing, Received, Sent};
 pub use queue::{Counts, Queue, ReceiveOptions};
+pub use same::is_same_url;

@@ -1,7 +1,12 @@
 //! Queue pairs on the local queue.
 
 use local_sqs::{Limits, LocalSqs};
-use queue::admin::{Backstop, CreateError, Kind, backstop, check_pair, create_pair};
+use std::time::Duration;
+
+use queue::admin::{
+    Backstop, CreateError, Kind, NotUsable, Warning, backstop, check_pair, create_pair, is_pair,
+    usable_pair,
+};
 use queue::{Queue, Sqs};
 
 fn sqs() -> Sqs {
@@ -90,4 +95,64 @@ async fn a_pair_of_two_kinds_is_a_problem_of_the_internal_queue() {
         ("absent", "true")
     );
     assert_eq!(kind.queue, standard.url());
+}
+
+#[tokio::test]
+async fn a_pair_is_usable_if_it_is_one_and_keeps_its_events_for_all_their_attempts() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let sqs = sqs();
+    let (source, dead) = open_pair(&sqs, "events", Kind::Fifo).await;
+    assert_eq!(usable_pair(&source, &dead, 14 * DAY), Ok(vec![]));
+    assert_eq!(
+        usable_pair(&source, &dead, 15 * DAY),
+        Err(NotUsable::Dropped)
+    );
+    assert_eq!(is_pair(&dead, &source), Err(NotUsable::Swapped));
+    let another = source.url().replace("://", "://another.");
+    let same = Queue::open(&sqs, &another).await.unwrap();
+    assert_ne!(same.url(), source.url());
+    assert_eq!(is_pair(&source, &same), Err(NotUsable::OneQueue));
+    let (standard, its_dead) = open_pair(&sqs, "others", Kind::Standard).await;
+    assert_eq!(is_pair(&source, &its_dead), Err(NotUsable::TwoKinds));
+    assert_eq!(usable_pair(&standard, &its_dead, DAY), Ok(vec![]));
+}
+
+#[tokio::test]
+async fn what_a_pair_loses_is_refused_and_what_it_may_lose_is_warned_of() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let local = LocalSqs::new(Limits::default());
+    let sqs = Sqs::in_process(local.http_client());
+    let (source, dead) = open_pair(&sqs, "events", Kind::Fifo).await;
+    let judged = async |receives: u32, kept_days: u32| {
+        let policy = format!(
+            r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":{receives}}}"#,
+            dead.attributes().arn
+        );
+        let retention = (kept_days * 86_400).to_string();
+        for (queue, attributes) in [
+            (
+                &source,
+                serde_json::json!({"RedrivePolicy": policy, "MessageRetentionPeriod": retention}),
+            ),
+            (
+                &dead,
+                serde_json::json!({"MessageRetentionPeriod": retention}),
+            ),
+        ] {
+            let change = serde_json::json!({"QueueUrl": queue.url(), "Attributes": attributes});
+            local.ask("SetQueueAttributes", &change.to_string()).await;
+        }
+        let source = Queue::open(&sqs, source.url()).await.unwrap();
+        let dead = Queue::open(&sqs, dead.url()).await.unwrap();
+        usable_pair(&source, &dead, 4 * DAY)
+    };
+    assert_eq!(judged(99, 14).await, Err(NotUsable::TakenAway(99)));
+    assert_eq!(judged(1000, 3).await, Err(NotUsable::Dropped));
+    let warnings = [
+        Warning::TakenAway(100),
+        Warning::SourceKeepsShort,
+        Warning::InternalKeepsShort,
+    ];
+    assert_eq!(judged(100, 4).await, Ok(warnings.to_vec()));
+    assert_eq!(judged(1000, 14).await, Ok(vec![]));
 }

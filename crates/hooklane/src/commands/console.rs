@@ -6,7 +6,7 @@ use queue::{Clock, Queue, Sqs};
 use tokio::net::TcpListener;
 use tracing::info;
 
-use super::{Context, open_to_look, person};
+use super::{Context, open_to_look, pair, person};
 use crate::exit::Exit;
 use crate::{cli, config, output, stop};
 
@@ -17,6 +17,7 @@ pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::R
         source: Queue::open(&sqs, &config.queues.url).await?,
         dead_letters: open_to_look(&sqs, &config.queues.dead_letter_url).await?,
     };
+    pair::check_kind(&queues.source, &queues.dead_letters)?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| {
         format!(

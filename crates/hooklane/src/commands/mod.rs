@@ -7,6 +7,7 @@ mod dlq;
 mod ledger;
 mod listen;
 mod local_sqs;
+mod pair;
 mod person;
 mod queues;
 mod send;

@@ -6,12 +6,9 @@ mod status;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use consumer::post::HttpPost;
 use consumer::{Mode, Settings, Summary, Wiring, Worker};
-use delivery::RetrySchedule;
-use queue::admin::{Backstop, Keeping, LEAST_RECEIVE_COUNT, backstop, keeping, source_retention_s};
-use queue::limits::{MAX_RECEIVE_COUNT, MAX_RETENTION_S};
 use queue::{Queue, QueueError, Sqs};
 use status::Status;
 use store::{Ledger, LedgerError, LedgerSpec};
@@ -19,10 +16,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::Context;
+use super::{Context, pair};
 use crate::cli::Work;
 use crate::config::{self, WorkConfig};
-use crate::exit::{Exit, Usage};
+use crate::exit::Exit;
 use crate::{output, stop};
 
 /// Between two tries to open a queue or a ledger that cannot be reached.
@@ -77,7 +74,7 @@ async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Work
     let Some(dead_letters) = open_queue(&sqs, &config.queues.dead_letter_url, start).await? else {
         return Ok(None);
     };
-    check(&source, &dead_letters, &config.schedule)?;
+    pair::check(&source, &dead_letters, &config.schedule)?;
     // A note on a group is of use for as long as one of its events lies in the internal queue.
     let retention_s = source.attributes().retention_s;
     let retention_s = retention_s.max(dead_letters.attributes().retention_s);
@@ -156,69 +153,6 @@ async fn until_reachable<T, E: std::fmt::Display>(
             Err(why) => return Err(why),
         }
     }
-}
-
-/// What the names in the configuration could not tell, and what would lose or reorder events.
-fn check(source: &Queue, dead_letters: &Queue, schedule: &RetrySchedule) -> anyhow::Result<()> {
-    if source.attributes().arn == dead_letters.attributes().arn {
-        bail!(
-            "queue.url and queue.dead_letter_url are the same queue: the internal queue must be another one"
-        );
-    }
-    let moves_to = dead_letters.attributes().redrive.as_ref();
-    if moves_to.is_some_and(|(_, target)| *target == source.attributes().arn) {
-        bail!(
-            "queue.url and queue.dead_letter_url are swapped: the native redrive of {} leads to {}",
-            dead_letters.url(),
-            source.url()
-        );
-    }
-    if source.is_fifo() != dead_letters.is_fifo() {
-        bail!(
-            "the source queue and the internal queue must be of one kind, both FIFO or both standard"
-        );
-    }
-    match backstop(source.attributes()) {
-        Backstop::TooLow(count) => bail!(
-            "the source queue moves a message away after {count} receives (maxReceiveCount), and a receive is not an attempt: set it to {MAX_RECEIVE_COUNT}, at least {LEAST_RECEIVE_COUNT}"
-        ),
-        Backstop::Low(count) => warn!(
-            "the source queue moves a message away after {count} receives (maxReceiveCount); set it to {MAX_RECEIVE_COUNT}, since a receive is not an attempt"
-        ),
-        Backstop::Absent | Backstop::Fits => {}
-    }
-    check_retention(source, dead_letters, schedule)
-}
-
-/// SQS drops what is older than the retention, whatever it waits for, and tells nobody.
-fn check_retention(
-    source: &Queue,
-    dead_letters: &Queue,
-    schedule: &RetrySchedule,
-) -> anyhow::Result<()> {
-    let kept_s = source.attributes().retention_s;
-    match keeping(source.attributes(), schedule.longest_life()) {
-        Keeping::TooShort => {
-            let (attempts, timeout_s) = (schedule.attempts(), schedule.timeout().as_secs_f64());
-            let needed_s = schedule.longest_life().as_secs_f64();
-            let waits_s = needed_s - f64::from(attempts) * timeout_s;
-            bail!(Usage(format!(
-                "the source queue keeps a message for {kept_s} s (MessageRetentionPeriod), and an event may need {needed_s} s: waits of {waits_s} s and {attempts} attempts of up to {timeout_s} s; SQS would drop it in silence, with attempts left: set MessageRetentionPeriod to {MAX_RETENTION_S} (14 days, the most there is), or shorten retry.delays"
-            )))
-        }
-        Keeping::Short => warn!(
-            "the source queue keeps a message for {kept_s} s (MessageRetentionPeriod), and then SQS drops it in silence, with its attempts or behind others of its group; set it to {}",
-            source_retention_s(source.is_fifo())
-        ),
-        Keeping::Fits => {}
-    }
-    let kept_s = dead_letters.attributes().retention_s;
-    if kept_s < MAX_RETENTION_S {
-        warn!(
-            "the internal queue keeps a message for {kept_s} s (MessageRetentionPeriod), and then SQS drops it in silence; set it to {MAX_RETENTION_S}"
-        );
-    }
-    Ok(())
 }
 
 /// Listens for `/healthz`, `/readyz` and `/metrics`. A drain goes on without them if the port is taken,

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::admin::source_retention_s;
 use crate::limits::{MAX_RECEIVE_COUNT, MAX_RETENTION_S};
+use crate::same::is_same;
 use crate::{DedupScope, Queue, QueueAttributes};
 
 /// One thing that is wrong with a queue of the pair.
@@ -67,8 +68,8 @@ struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     fn is_one_queue(&self) -> bool {
-        let same_arn = self.source.1.arn == self.dead.1.arn && !self.dead.1.arn.is_empty();
-        same_arn || self.source.0 == self.dead.0
+        let [source, dead] = [self.source, self.dead].map(|(url, a)| (url, a.arn.as_str()));
+        is_same(source, dead)
     }
 
     fn check(&self, rule: &Rule) -> Vec<Problem> {

@@ -92,7 +92,7 @@ async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Que
     let sqs = Sqs::from_env().await;
     let dead = open_to_look(&sqs, &dead_url).await?;
     let queue = Queue::open(&sqs, &to_url).await?;
-    if is_one(&dead, &queue) {
+    if dead.is_same(&queue) {
         let named = if to.is_some() { "--to" } else { "queue.url" };
         return Err(Usage(format!("{named} names the internal queue itself")).into());
     }
@@ -101,12 +101,6 @@ async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Que
         None => Target::source(queue),
     };
     Ok((dead, target))
-}
-
-/// A queue has several addresses, and one ARN.
-fn is_one(one: &Queue, other: &Queue) -> bool {
-    let [arn, other_arn] = [one, other].map(|queue| &queue.attributes().arn);
-    one.url() == other.url() || (!arn.is_empty() && arn == other_arn)
 }
 
 fn tell(preview: &Preview) {
