@@ -1,11 +1,9 @@
 //! What is in hand has a bound in bytes.
 
-mod world;
-
 use std::time::Duration;
 
-use world::faults::pass;
-use world::{Reply, World};
+use crate::world::faults::pass;
+use crate::world::{Reply, World};
 
 const MIB: usize = 1024 * 1024;
 

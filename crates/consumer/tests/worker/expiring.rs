@@ -2,16 +2,15 @@
 //!
 //! Minutes are seconds here, so a queue keeps an event for 5.6 hours instead of two weeks.
 
-mod world;
-
 use std::time::Duration;
 
 use delivery::{DeadLetter, Reason, RetrySchedule, ScheduleSettings};
 use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use serde_json::json;
-use world::faults::{pass, world_of_that_keeps, world_that_keeps};
-use world::{Reply, SQS_START, World, n_of, number};
+
+use crate::world::faults::{pass, world_of_that_keeps, world_that_keeps};
+use crate::world::{Reply, SQS_START, World, n_of, number};
 
 /// Two weeks of minutes.
 const RETENTION_S: u64 = 14 * 24 * 60;

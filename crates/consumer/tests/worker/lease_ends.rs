@@ -1,8 +1,6 @@
 //! What a worker does when little is left of a lease: nobody else gets the message before its attempts are written
 //! down.
 
-mod world;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +8,10 @@ use delivery::Record;
 use event::Timestamp;
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError};
 use tokio::time::sleep;
-use world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
-use world::log::Log;
-use world::{Reply, Seen, World, about, number};
+
+use crate::world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
+use crate::world::log::Log;
+use crate::world::{Reply, Seen, World, about, number};
 
 /// A ledger whose writes take a while, as when DynamoDB answers only the second try.
 struct Slow {

@@ -1,14 +1,13 @@
 //! An internal queue that is down, denies or refuses loses no event, copies none and holds nobody else.
 
-mod world;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use delivery::Reason;
-use world::faults::{Fault, Switch, pass, world_with};
-use world::{Reply, number};
+
+use crate::world::faults::{Fault, Switch, pass, world_with};
+use crate::world::{Reply, number};
 
 #[tokio::test(start_paused = true)]
 async fn an_internal_queue_that_is_down_holds_the_event_and_costs_it_no_further_post() {

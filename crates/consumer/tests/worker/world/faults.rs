@@ -22,19 +22,19 @@ use queue::Clock;
 use super::{Reply, SQS_START, Seen, World};
 
 /// One call on its way to SQS.
-pub struct Call {
-    pub action: String,
-    pub body: String,
+pub(crate) struct Call {
+    pub(crate) action: String,
+    pub(crate) body: String,
 }
 
 impl Call {
     /// Whether the call goes to the internal queue.
-    pub fn is_to_the_internal_queue(&self) -> bool {
+    pub(crate) fn is_to_the_internal_queue(&self) -> bool {
         self.body.contains("events-internal.fifo")
     }
 
     /// What a batch is about.
-    pub fn entries(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn entries(&self) -> Vec<serde_json::Value> {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
         body["Entries"].as_array().cloned().unwrap_or_default()
     }
@@ -47,7 +47,7 @@ impl Call {
 }
 
 /// What happens to a call.
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing: it passes.
     None,
     /// SQS answers 503 and does nothing.
@@ -66,8 +66,6 @@ pub enum Fault {
     Refused(&'static str),
     /// SQS is asked this instead.
     Asks(String),
-    /// SQS does it, and its answer is told so.
-    Tells(fn(String) -> String),
 }
 
 type Decide = dyn Fn(&Call) -> Fault + Send + Sync;
@@ -85,7 +83,7 @@ impl fmt::Debug for Network {
 }
 
 /// Puts a network with faults before `inner`.
-pub fn with_faults(
+pub(crate) fn with_faults(
     inner: SharedHttpClient,
     decide: impl Fn(&Call) -> Fault + Send + Sync + 'static,
 ) -> SharedHttpClient {
@@ -150,13 +148,6 @@ impl HttpConnector for Line {
                     *request.body_mut() = SdkBody::from(body);
                     answer.call(request).await
                 }
-                Fault::Tells(tell) => {
-                    let mut answer = answer.call(request).await?;
-                    let body = answer.body().bytes().unwrap_or_default().to_vec();
-                    let told = tell(String::from_utf8(body).expect("JSON"));
-                    *answer.body_mut() = SdkBody::from(told);
-                    Ok(answer)
-                }
                 Fault::AnswerLost => {
                     answer.call(request).await?;
                     Err(ConnectorError::io("the connection broke".into()))
@@ -179,20 +170,20 @@ fn answer_of(status: u16, body: String) -> HttpResponse {
 
 /// A switch that a test throws while the world runs.
 #[derive(Clone, Default)]
-pub struct Switch(Arc<AtomicBool>);
+pub(crate) struct Switch(Arc<AtomicBool>);
 
 impl Switch {
-    pub fn set(&self, on: bool) {
+    pub(crate) fn set(&self, on: bool) {
         self.0.store(on, Ordering::Relaxed);
     }
 
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// A FIFO world behind a network that does what `decide` says.
-pub async fn world_with(
+pub(crate) async fn world_with(
     decide: impl Fn(&Call) -> Fault + Send + Sync + 'static,
     script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
 ) -> World {
@@ -201,7 +192,7 @@ pub async fn world_with(
 }
 
 /// A FIFO world whose source queue keeps messages so long only.
-pub async fn world_that_keeps(
+pub(crate) async fn world_that_keeps(
     retention_s: u64,
     script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
 ) -> World {
@@ -210,7 +201,7 @@ pub async fn world_that_keeps(
 }
 
 /// The same on an SQS whose queues the test changes.
-pub async fn world_of_that_keeps(
+pub(crate) async fn world_of_that_keeps(
     local: &LocalSqs,
     retention_s: u64,
     script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
@@ -232,7 +223,7 @@ pub async fn world_of_that_keeps(
 
 /// Four events, of which the fourth fails at first, in a world that extends no lease until the switch is set off: the
 /// fourth's first attempt ends with 4 s left of the lease, too little for its second.
-pub async fn world_at_the_end_of_a_lease() -> (World, Switch) {
+pub(crate) async fn world_at_the_end_of_a_lease() -> (World, Switch) {
     let down = Switch::default();
     let switch = down.clone();
     let world = world_with(
@@ -252,6 +243,6 @@ pub async fn world_at_the_end_of_a_lease() -> (World, Switch) {
 }
 
 /// Lets time pass.
-pub async fn pass(seconds: u64) {
+pub(crate) async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }

@@ -1,15 +1,14 @@
 //! What a worker does with the leases it holds: extended in time and together, hidden and given back in order, and left
 //! alone once they are another's.
 
-mod world;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
-use world::faults::{Call, Fault, Switch, pass, with_faults, world_with};
-use world::{Reply, Seen, World, number};
+
+use crate::world::faults::{Call, Fault, Switch, pass, with_faults, world_with};
+use crate::world::{Reply, Seen, World, number};
 
 const CHANGE: &str = "ChangeMessageVisibilityBatch";
 

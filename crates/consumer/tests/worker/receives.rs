@@ -1,12 +1,11 @@
 //! A receive is not an attempt, and one that no visit followed says nothing against an event.
 
-mod world;
-
 use std::time::Duration;
 
 use delivery::{Reason, RetrySchedule, ScheduleSettings};
-use world::faults::{Fault, Switch, pass, world_with};
-use world::{Reply, World, number};
+
+use crate::world::faults::{Fault, Switch, pass, world_with};
+use crate::world::{Reply, World, number};
 
 fn attempts(world: &World) -> Vec<(u32, u32)> {
     let seen = world.receiver.seen();

@@ -1,12 +1,11 @@
 //! The main job: events arrive in order, failures wait in the queue, what is exhausted is set aside.
 
-mod world;
-
 use std::time::Duration;
 
 use delivery::{FailureKind, Reason, RetrySchedule, ScheduleSettings};
 use queue::admin::Kind;
-use world::{Reply, World, about, number};
+
+use crate::world::{self, Reply, World, about, number};
 
 #[tokio::test(start_paused = true)]
 async fn the_events_of_a_group_arrive_in_order_each_once_and_are_deleted() {

@@ -2,8 +2,6 @@
 //!
 //! [fair queues]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,7 +9,8 @@ use delivery::{REPLAY, Record, RecordState, Replay};
 use queue::admin::Kind;
 use queue::{Attribute, Outgoing};
 use store::Key;
-use world::{Reply, Seen, World, about, number};
+
+use crate::world::{Reply, Seen, World, about, number};
 
 const TENANT: &str = "tenant-A";
 

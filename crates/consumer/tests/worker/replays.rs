@@ -1,12 +1,11 @@
 //! An event that was sent back to the source queue: its receiver knows it again, and its histories add up.
 
-mod world;
-
 use delivery::{Attempt, DeadLetter, FailureKind, Origin, REPLAY, Replay};
 use event::Timestamp;
 use queue::admin::Kind;
 use queue::{Attribute, Outgoing, Received};
-use world::{Reply, START, Seen, World};
+
+use crate::world::{Reply, START, Seen, World};
 
 const GROUP: &str = "EventSetup_1";
 

@@ -1,7 +1,5 @@
 //! What one worker does is known to the next one, whichever of them writes first and whatever answers are lost.
 
-mod world;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -9,8 +7,9 @@ use std::time::Duration;
 use delivery::{Record, RecordState};
 use event::Timestamp;
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError};
-use world::faults::{Call, Fault, Switch, pass, world_with};
-use world::{Reply, Seen, World, about};
+
+use crate::world::faults::{Call, Fault, Switch, pass, world_with};
+use crate::world::{Reply, Seen, World, about};
 
 const RETENTION: Duration = Duration::from_secs(345_600);
 

@@ -6,13 +6,13 @@ use store::{Ledger, LedgerSpec};
 
 use super::World;
 
-pub struct Breakable {
+pub(crate) struct Breakable {
     path: std::path::PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl Breakable {
-    pub async fn under(world: &mut World) -> Self {
+    pub(crate) async fn under(world: &mut World) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let spec = LedgerSpec::Sqlite(path.clone());
@@ -25,17 +25,17 @@ impl Breakable {
         }
     }
 
-    pub fn execute(&self, sql: &str) {
+    pub(crate) fn execute(&self, sql: &str) {
         let connection = rusqlite::Connection::open(&self.path).unwrap();
         connection.busy_timeout(Duration::from_secs(5)).unwrap();
         connection.execute_batch(sql).unwrap();
     }
 
-    pub fn set_broken(&self) {
+    pub(crate) fn set_broken(&self) {
         self.execute("ALTER TABLE attempts RENAME TO elsewhere");
     }
 
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.execute("ALTER TABLE elsewhere RENAME TO attempts");
     }
 }

@@ -1,16 +1,15 @@
 //! Deletes that are not answered: what was accepted is not POSTed again, and the standstill is said.
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use delivery::RecordState;
 use queue::Outgoing;
 use store::Key;
-use world::faults::{Fault, Switch, pass, world_with};
-use world::log::Log;
-use world::{Reply, World};
+
+use crate::world::faults::{Fault, Switch, pass, world_with};
+use crate::world::log::Log;
+use crate::world::{self, Reply, World};
 
 /// More than the places among the deletes.
 const GROUPS: usize = 120;

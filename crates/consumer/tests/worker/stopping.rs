@@ -1,13 +1,12 @@
 //! A deploy costs no event an attempt, and what was held is given back.
 
-mod world;
-
 use std::time::Duration;
 
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
-use world::faults::{Fault, with_faults};
-use world::{Reply, World, about, number};
+
+use crate::world::faults::{Fault, with_faults};
+use crate::world::{self, Reply, World, about, number};
 
 #[tokio::test(start_paused = true)]
 async fn a_stopped_worker_finishes_its_attempt_and_gives_the_rest_back_at_once() {

@@ -1,8 +1,6 @@
 //! What the ledger is told when a group goes on after a death: up to which event it has been delivered. Deliveries
 //! neither wait for that nor depend on it.
 
-mod world;
-
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,8 +10,9 @@ use event::Timestamp;
 use queue::{Attribute, Outgoing, ReceiveOptions};
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen};
 use tokio::time::sleep;
-use world::faults::pass;
-use world::{Reply, World, number};
+
+use crate::world::faults::pass;
+use crate::world::{self, Reply, World, number};
 
 const GROUP: &str = "EventSetup_1";
 

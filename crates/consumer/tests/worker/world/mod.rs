@@ -1,15 +1,9 @@
 //! A whole world on virtual time: `local-sqs` in process, the real SDK, a ledger in memory, a worker, and a
 //! receiver that answers as scripted.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its part of the world"
-)]
-
-pub mod faults;
-pub mod ledger;
-pub mod log;
+pub(crate) mod faults;
+pub(crate) mod ledger;
+pub(crate) mod log;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -30,29 +24,29 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// 2025-02-12T14:30:45.000Z
-pub const START: Timestamp = Timestamp::from_millis(1_739_370_645_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_739_370_645_000);
 
 /// 2025-01-01, where the time of a seeded SQS starts.
-pub const SQS_START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
+pub(crate) const SQS_START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
 /// One request as the receiver saw it.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub at: Duration,
-    pub body: String,
-    pub headers: BTreeMap<String, String>,
+pub(crate) struct Seen {
+    pub(crate) at: Duration,
+    pub(crate) body: String,
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(&name.to_lowercase()).map(String::as_str)
     }
 
-    pub fn attempt(&self) -> u32 {
+    pub(crate) fn attempt(&self) -> u32 {
         self.header("X-Hooklane-Attempt").unwrap().parse().unwrap()
     }
 
-    pub fn group(&self) -> String {
+    pub(crate) fn group(&self) -> String {
         self.header("X-Hooklane-Group")
             .unwrap_or_default()
             .to_owned()
@@ -61,7 +55,7 @@ impl Seen {
 
 /// What the receiver does with a request.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     Status(u16),
     Refused,
     /// No request leaves: this machine has run out of something.
@@ -74,23 +68,23 @@ type Script = dyn Fn(&Seen) -> Reply + Send + Sync;
 
 /// The callback's side.
 #[derive(Clone)]
-pub struct Receiver {
+pub(crate) struct Receiver {
     seen: watch::Sender<Vec<Seen>>,
     script: Arc<Script>,
     start: Instant,
 }
 
 impl Receiver {
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.borrow().clone()
     }
 
     /// How long this world has lasted.
-    pub fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
-    pub fn bodies(&self) -> Vec<String> {
+    pub(crate) fn bodies(&self) -> Vec<String> {
         self.seen().into_iter().map(|s| s.body).collect()
     }
 }
@@ -132,24 +126,23 @@ impl Post for Receiver {
     }
 }
 
-pub struct World {
-    pub sqs: Sqs,
-    pub source: Queue,
-    pub dead_letters: Queue,
-    pub ledger: Ledger,
-    pub receiver: Receiver,
-    pub clock: Clock,
-    pub settings: Settings,
+pub(crate) struct World {
+    pub(crate) source: Queue,
+    pub(crate) dead_letters: Queue,
+    pub(crate) ledger: Ledger,
+    pub(crate) receiver: Receiver,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
     sent: Mutex<u64>,
 }
 
 impl World {
     /// A FIFO world.
-    pub async fn new(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn new(script: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::of(queue::admin::Kind::Fifo, script).await
     }
 
-    pub async fn of(
+    pub(crate) async fn of(
         kind: queue::admin::Kind,
         script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -158,7 +151,7 @@ impl World {
         Self::on(network, kind, script).await
     }
 
-    pub async fn on(
+    pub(crate) async fn on(
         http_client: aws_smithy_runtime_api::client::http::SharedHttpClient,
         kind: queue::admin::Kind,
         script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
@@ -192,24 +185,23 @@ impl World {
                 max_bytes_in_flight: 256 * 1024 * 1024,
                 shutdown_grace: Duration::from_secs(25),
             },
-            sqs,
             sent: Mutex::new(0),
         }
     }
 
     /// Sends `{"group":…,"n":…}` for each n.
-    pub async fn send(&self, group: &str, numbers: std::ops::RangeInclusive<u32>) {
+    pub(crate) async fn send(&self, group: &str, numbers: std::ops::RangeInclusive<u32>) {
         for n in numbers {
             self.send_body(group, &format!("{{\"group\":\"{group}\",\"n\":{n}}}"))
                 .await;
         }
     }
 
-    pub async fn send_body(&self, group: &str, body: &str) -> String {
+    pub(crate) async fn send_body(&self, group: &str, body: &str) -> String {
         self.send_with(group, body, &[]).await
     }
 
-    pub async fn send_with(&self, group: &str, body: &str, attributes: &[(&str, &str)]) -> String {
+    pub(crate) async fn send_with(&self, group: &str, body: &str, attributes: &[(&str, &str)]) -> String {
         let fifo = self.source.is_fifo();
         let id = {
             let mut sent = self.sent.lock().unwrap();
@@ -230,7 +222,7 @@ impl World {
     }
 
     /// Somebody else receives whatever is visible, so many times, and does nothing with it.
-    pub async fn others_receive(&self, times: u32) {
+    pub(crate) async fn others_receive(&self, times: u32) {
         let options = ReceiveOptions {
             max: 10,
             wait: Duration::ZERO,
@@ -241,7 +233,7 @@ impl World {
         }
     }
 
-    pub fn wiring(&self) -> Wiring<Receiver> {
+    pub(crate) fn wiring(&self) -> Wiring<Receiver> {
         Wiring {
             source: self.source.clone(),
             dead_letters: self.dead_letters.clone(),
@@ -251,19 +243,19 @@ impl World {
         }
     }
 
-    pub fn worker(&self) -> Worker<Receiver> {
+    pub(crate) fn worker(&self) -> Worker<Receiver> {
         Worker::new(self.settings.clone(), self.wiring())
     }
 
     /// Runs a worker until everything is settled.
-    pub async fn drain(&self) -> Summary {
+    pub(crate) async fn drain(&self) -> Summary {
         self.worker()
             .run(Mode::Drain, CancellationToken::new())
             .await
     }
 
     /// Starts a worker that runs until its token is cancelled.
-    pub fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         let worker = self.worker();
         let health = worker.health();
         let stop = CancellationToken::new();
@@ -273,7 +265,7 @@ impl World {
 
     /// Waits until the receiver has seen so many requests: a day of virtual time at most, so that a test fails that
     /// would wait without end.
-    pub async fn until_seen(&self, requests: usize) {
+    pub(crate) async fn until_seen(&self, requests: usize) {
         let mut seen = self.receiver.seen.subscribe();
         let enough = seen.wait_for(|all| all.len() >= requests);
         let day = Duration::from_secs(24 * 3600);
@@ -286,7 +278,7 @@ impl World {
     }
 
     /// Takes everything out of the internal queue.
-    pub async fn dead(&self) -> Vec<(Received, DeadLetter)> {
+    pub(crate) async fn dead(&self) -> Vec<(Received, DeadLetter)> {
         let options = ReceiveOptions {
             max: 10,
             wait: Duration::from_secs(1),
@@ -306,37 +298,37 @@ impl World {
         }
     }
 
-    pub async fn counts(&self) -> Counts {
+    pub(crate) async fn counts(&self) -> Counts {
         self.source.counts().await.unwrap()
     }
 }
 
-pub struct Running {
-    pub health: Health,
-    pub stop: CancellationToken,
-    pub task: JoinHandle<Summary>,
+pub(crate) struct Running {
+    pub(crate) health: Health,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: JoinHandle<Summary>,
 }
 
 impl Running {
-    pub async fn stop(self) -> Summary {
+    pub(crate) async fn stop(self) -> Summary {
         self.stop.cancel();
         self.task.await.unwrap()
     }
 }
 
 /// `n` of the body.
-pub fn number(seen: &Seen) -> u32 {
+pub(crate) fn number(seen: &Seen) -> u32 {
     n_of(seen.body.as_bytes())
 }
 
 /// `n` of a body.
-pub fn n_of(body: &[u8]) -> u32 {
+pub(crate) fn n_of(body: &[u8]) -> u32 {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap();
     body["n"].as_u64().unwrap() as u32
 }
 
 /// Whether two moments are the same but for the milliseconds of the machinery between them.
-pub fn about(at: Duration, expected_s: u64) -> bool {
+pub(crate) fn about(at: Duration, expected_s: u64) -> bool {
     let expected = Duration::from_secs(expected_s);
     at >= expected && at < expected + Duration::from_secs(2)
 }

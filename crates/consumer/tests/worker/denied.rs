@@ -1,15 +1,14 @@
 //! A call that AWS refuses is said once, as an error that names the permission, and loses nothing.
 
-mod world;
-
 use std::time::Duration;
 
 use delivery::{Record, RetrySchedule, ScheduleSettings};
 use event::Timestamp;
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen as Stored};
-use world::faults::{Call, Fault, Switch, pass, world_with};
-use world::log::Log;
-use world::{Reply, Seen, World, number};
+
+use crate::world::faults::{Call, Fault, Switch, pass, world_with};
+use crate::world::log::Log;
+use crate::world::{Reply, Seen, World, number};
 
 const REFUSAL: Fault = Fault::Answer(
     403,

@@ -1,7 +1,5 @@
 //! Clocks that are off, that are set, and machines that are suspended.
 
-mod world;
-
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,8 +11,9 @@ use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
 use queue::{Clock, Queue, Sqs};
 use tokio_util::sync::CancellationToken;
-use world::faults::{Fault, Switch, pass, with_faults};
-use world::{Receiver, Reply, World, about};
+
+use crate::world::faults::{Fault, Switch, pass, with_faults};
+use crate::world::{Receiver, Reply, World, about};
 
 /// 2025-01-01, where the time of a seeded SQS starts.
 const START: Timestamp = Timestamp::from_millis(1_735_689_600_000);

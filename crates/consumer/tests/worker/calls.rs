@@ -1,7 +1,5 @@
 //! What a delivery costs in calls to SQS: receives and deletes, when every event is accepted at once.
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,8 +7,9 @@ use std::time::Duration;
 use local_sqs::{Limits, LocalSqs};
 use queue::Outgoing;
 use queue::admin::Kind;
-use world::faults::{Call, Fault, with_faults};
-use world::{Reply, START, Seen, World, number};
+
+use crate::world::faults::{Call, Fault, with_faults};
+use crate::world::{Reply, START, Seen, World, number};
 
 /// How long one call to SQS takes.
 const CALL: Duration = Duration::from_millis(10);

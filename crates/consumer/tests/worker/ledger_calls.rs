@@ -1,14 +1,13 @@
 //! What the attempt ledger costs: how often a worker calls it, and for what.
 
-mod world;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use delivery::Record;
 use event::Timestamp;
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen};
-use world::{Reply, World, number};
+
+use crate::world::{self, Reply, World, number};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {

@@ -1,14 +1,13 @@
 //! Batches: the lanes without a worker around them.
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use consumer::{Batches, Why};
 use queue::{ReceiveOptions, Received};
-use world::faults::{Call, Fault, world_with};
-use world::{Receiver, Reply, World, number};
+
+use crate::world::faults::{Call, Fault, world_with};
+use crate::world::{self, Receiver, Reply, World, number};
 
 impl World {
     async fn receive(&self) -> Vec<Received> {

@@ -1,15 +1,14 @@
 //! What fails between the worker, SQS and the ledger loses nothing and repeats nothing.
 
-mod world;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use delivery::{RetrySchedule, ScheduleSettings};
-use world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
-use world::ledger::Breakable;
-use world::{Reply, Seen, World, about, n_of, number};
+
+use crate::world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
+use crate::world::ledger::Breakable;
+use crate::world::{Reply, Seen, World, about, n_of, number};
 
 #[tokio::test(start_paused = true)]
 async fn an_sqs_that_is_down_for_minutes_does_not_end_the_worker() {

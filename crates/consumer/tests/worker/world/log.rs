@@ -7,7 +7,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The log, from now until this is dropped.
-pub struct Log {
+pub(crate) struct Log {
     lines: Lines,
     _guard: DefaultGuard,
 }
@@ -16,7 +16,7 @@ pub struct Log {
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::INFO)
@@ -31,7 +31,7 @@ impl Log {
     }
 
     /// The lines of a level that hold `text`.
-    pub fn lines(&self, level: &str, text: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, level: &str, text: &str) -> Vec<String> {
         let bytes = self.lines.0.lock().unwrap();
         let log = String::from_utf8_lossy(&bytes);
         let is_meant = |line: &&str| line.trim_start().starts_with(level) && line.contains(text);
@@ -39,7 +39,7 @@ impl Log {
     }
 
     /// All errors.
-    pub fn errors(&self) -> Vec<String> {
+    pub(crate) fn errors(&self) -> Vec<String> {
         self.lines("ERROR", "")
     }
 }
