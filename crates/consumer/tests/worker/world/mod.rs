@@ -201,7 +201,12 @@ impl World {
         self.send_with(group, body, &[]).await
     }
 
-    pub(crate) async fn send_with(&self, group: &str, body: &str, attributes: &[(&str, &str)]) -> String {
+    pub(crate) async fn send_with(
+        &self,
+        group: &str,
+        body: &str,
+        attributes: &[(&str, &str)],
+    ) -> String {
         let fifo = self.source.is_fifo();
         let id = {
             let mut sent = self.sent.lock().unwrap();
