@@ -13,7 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const _: () = assert!(
     !(consumer::MISTAKES_CAN_BE_MADE
         || producer::MISTAKES_CAN_BE_MADE
-        || console::MISTAKES_CAN_BE_MADE),
+        || letters::MISTAKES_CAN_BE_MADE),
     "hooklane would be built with the mistakes of the simulation: build it without --workspace and --all-features"
 );
 

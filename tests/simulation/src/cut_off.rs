@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use console::{Filter, Outcome};
 use delivery::{Attempt, DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_letter_group};
 use event::{EVENT_NAME, Timestamp};
+use letters::{Filter, Outcome};
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::{Kind, create_pair};
 use queue::{Attribute, Outgoing, Queue, ReceiveOptions, Sqs};

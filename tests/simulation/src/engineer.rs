@@ -6,7 +6,7 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use console::{Audit, Filter, LetterFile, Outcome, Selection, TAKE_LEASE, Target};
+use letters::{Audit, Filter, LetterFile, Outcome, Selection, TAKE_LEASE, Target};
 use queue::admin::Pair;
 use queue::{Clock, Queue};
 use tempfile::TempDir;
@@ -157,7 +157,7 @@ async fn carry_out(
         filter: filter.clone(),
         ..Selection::default()
     };
-    let taken = match console::take(&dead_letters, selection, &stop, |_| {}).await {
+    let taken = match letters::take(&dead_letters, selection, &stop, |_| {}).await {
         Ok(taken) => taken,
         Err(error) => return Ended::Failed(error.to_string()),
     };
@@ -168,11 +168,11 @@ async fn carry_out(
     Ended::Told(match command {
         Command::Replay(_) => {
             let target = Target::source(source);
-            console::replay(taken, &target, None, &audit, &stop, |_| {}).await
+            letters::replay(taken, &target, None, &audit, &stop, |_| {}).await
         }
         Command::Drop(_) => {
             let file = LetterFile::create(&file).expect("a new file");
-            console::drop_letters(taken, file, &audit, &stop, |_| {}).await
+            letters::drop_letters(taken, file, &audit, &stop, |_| {}).await
         }
     })
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use console::Filter;
 use delivery::{DEAD_LETTER, DeadLetter};
 use event::Timestamp;
+use letters::Filter;
 use local_sqs::{Limits, LocalSqs};
 use producer::SendOptions;
 use queue::admin::{Pair, create_pair};

@@ -41,7 +41,7 @@ fn every_mistake_of_a_producer_is_caught() {
 
 #[test]
 fn every_mistake_of_a_replay_or_a_drop_is_caught() {
-    use console::Breakage;
+    use letters::Breakage;
     assert_all_caught(Breakage::ALL, Breakage::set, |mistake| match mistake {
         Breakage::DeleteFirst => &[of_a_replay_cut_off, of_a_drop_cut_off],
         Breakage::FreshReplayId | Breakage::OrderOfDeath | Breakage::CopiesSent => {

@@ -11,8 +11,8 @@ mod table;
 
 use std::ops::ControlFlow;
 
-use console::{End, Filter, Groups, Letter, Listing, Report, ScanOptions, Shown};
 use indicatif::ProgressBar;
+use letters::{End, Filter, Groups, Letter, Listing, Report, ScanOptions, Shown};
 use queue::{Clock, Queue, Sqs};
 
 use super::{Context, open_to_look};
@@ -176,7 +176,7 @@ async fn scan(
         spinner.set_message(format!("{} dead letters seen", spinner.position()));
         look(letter)
     };
-    let report = console::scan(queue, ScanOptions::default(), &stop, look).await;
+    let report = letters::scan(queue, ScanOptions::default(), &stop, look).await;
     spinner.finish_and_clear();
     Ok(report?)
 }

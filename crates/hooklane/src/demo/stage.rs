@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use console::ScanOptions;
 use consumer::post::{EndpointPolicy, HttpPost};
 use consumer::{Mode, Settings, Wiring, Worker};
 use delivery::{Authentication, Callback, RetrySchedule, ScheduleSettings, Secret, SignatureMode};
 use futures_util::future::try_join_all;
+use letters::ScanOptions;
 use local_sqs::{Limits, LocalSqs};
 use producer::SendOptions;
 use queue::admin::{Kind, create_pair};
@@ -227,13 +227,13 @@ async fn letters(queue: &Queue) -> anyhow::Result<Vec<Letter>> {
         letters.push(read(&letter));
         ControlFlow::Continue(())
     };
-    console::scan(queue, options, &CancellationToken::new(), look).await?;
+    letters::scan(queue, options, &CancellationToken::new(), look).await?;
     Ok(letters)
 }
 
-fn read(letter: &console::Letter) -> Letter {
+fn read(letter: &letters::Letter) -> Letter {
     let detail = match &letter.fate {
-        console::Fate::Recorded(record) => record.detail.clone(),
+        letters::Fate::Recorded(record) => record.detail.clone(),
         _ => letter.problem().map(str::to_owned),
     };
     Letter {

@@ -1,6 +1,6 @@
 //! What a seed means for a history with engineers.
 
-use console::Filter;
+use letters::Filter;
 
 use delivery::RetrySchedule;
 use queue::admin::Kind;

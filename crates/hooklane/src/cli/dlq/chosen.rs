@@ -2,8 +2,8 @@
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use console::{Filter, FilterError, Selection};
 use event::Timestamp;
+use letters::{Filter, FilterError, Selection};
 
 use crate::exit::Usage;
 

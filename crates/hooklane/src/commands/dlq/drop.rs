@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use console::{Failure, Filter, LetterFile, Outcome, Row, Taken, drop_letters};
+use letters::{Failure, Filter, LetterFile, Outcome, Row, Taken, drop_letters};
 use queue::Clock;
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use console::{End, Filter, Letter, LetterFile};
+use letters::{End, Filter, Letter, LetterFile};
 use queue::Queue;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -102,7 +102,7 @@ impl Place {
     fn write(&mut self, letter: &Letter, queue: &Queue) -> anyhow::Result<()> {
         match self {
             Self::Stdout => {
-                let line = console::fresh_line(letter, queue.url());
+                let line = letters::fresh_line(letter, queue.url());
                 output::json(&RawValue::from_string(line)?)
             }
             Self::File(file) => Ok(file.write(letter, queue.url())?),

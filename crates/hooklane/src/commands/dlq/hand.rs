@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 use std::time::Duration;
 
 use anyhow::bail;
-use console::{Audit, Consent, End, Letter, Outcome, Selection, Taken, Unseen};
+use letters::{Audit, Consent, End, Letter, Outcome, Selection, Taken, Unseen};
 use queue::Queue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ pub(super) async fn take(
     stop: &CancellationToken,
     meter: &Meter,
 ) -> anyhow::Result<Taken> {
-    let taken = console::take(queue, selection, stop, |seen| meter.seen(seen)).await?;
+    let taken = letters::take(queue, selection, stop, |seen| meter.seen(seen)).await?;
     let report = taken.report();
     let missing = taken.missing_ids();
     let why = match report.end {
@@ -155,7 +155,7 @@ pub(super) fn complain_of_kept(kept: usize) {
     if kept > 0 {
         output::complain(&format!(
             "{kept} could not be given back: hidden for up to {} s, then visible again by themselves",
-            console::TAKE_LEASE.as_secs()
+            letters::TAKE_LEASE.as_secs()
         ));
     }
 }

@@ -5,8 +5,8 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use console::{Checked, ImportEnd, Imported, Rejected, RejectedLines, check_import, import};
 use indicatif::{ProgressBar, ProgressStyle};
+use letters::{Checked, ImportEnd, Imported, Rejected, RejectedLines, check_import, import};
 use queue::Queue;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: Import, context: &Context) -> anyhow::Result<
         ));
     }
     let bar = bar(&file);
-    let progress = |progress: console::ImportProgress| {
+    let progress = |progress: letters::ImportProgress| {
         bar.set_position(progress.bytes);
         bar.set_message(format!("{} imported", progress.imported));
     };

@@ -1,7 +1,7 @@
 //! How far a command is that goes through the internal queue: on a terminal, on standard error.
 
-use console::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
+use letters::Progress;
 
 use crate::logging;
 

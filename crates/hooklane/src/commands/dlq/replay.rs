@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use console::{Consent, Delivered, Failure, Outcome, Preview, Row, Taken, Target, replay};
+use letters::{Consent, Delivered, Failure, Outcome, Preview, Row, Taken, Target, replay};
 use queue::{Clock, Queue, Sqs};
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! One dead letter for a reader: what it is, every attempt, the body.
 
-use console::{Fate, Letter, pretty};
 use delivery::Attempt;
 use event::Timestamp;
+use letters::{Fate, Letter, pretty};
 
 use super::table::{aligned, one_line, result};
 use crate::output;

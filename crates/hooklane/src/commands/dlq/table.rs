@@ -1,8 +1,8 @@
 //! Lists of dead letters, in columns.
 
-use console::{Group, Row};
 use delivery::{FailureKind, Reason};
 use event::Timestamp;
+use letters::{Group, Row};
 
 use crate::output;
 

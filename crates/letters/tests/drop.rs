@@ -2,7 +2,7 @@
 
 mod world;
 
-use console::{Audit, LetterFile, Outcome, Selection, drop_letters, take};
+use letters::{Audit, LetterFile, Outcome, Selection, drop_letters, take};
 use queue::Queue;
 use tokio_util::sync::CancellationToken;
 use world::{World, letter, native, record};
@@ -14,7 +14,7 @@ async fn drop_all(queue: &Queue, file: LetterFile, stop_after: usize) -> Outcome
         who: "night@shift".to_owned(),
         why: Some("tests".to_owned()),
     };
-    let progress = |progress: console::Progress| {
+    let progress = |progress: letters::Progress| {
         if progress.done >= stop_after {
             stop.cancel();
         }

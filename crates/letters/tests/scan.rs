@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use console::{End, Groups, Letter, Listing, Missing, Report, ScanOptions, Shown, scan};
 use delivery::{DEAD_LETTER, REPLAY, Reason, Replay};
+use letters::{End, Groups, Letter, Listing, Missing, Report, ScanOptions, Shown, scan};
 use queue::admin::Kind;
 use queue::{Attribute, Counts, Outgoing, Queue};
 use tokio::sync::watch;

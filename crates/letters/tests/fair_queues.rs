@@ -4,8 +4,8 @@ mod world;
 
 use std::time::Duration;
 
-use console::{Audit, Delivered, Outcome, Preview, Selection, Target, replay, take};
 use delivery::{DeadLetter, Origin};
+use letters::{Audit, Delivered, Outcome, Preview, Selection, Target, replay, take};
 use queue::admin::Kind;
 use queue::{Outgoing, Queue, ReceiveOptions, Received};
 use tokio_util::sync::CancellationToken;

@@ -9,11 +9,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use console::{
+use delivery::REPLAY;
+use letters::{
     Audit, Checked, ImportEnd, Imported, Letter, LetterFile, ScanOptions, Selection, check_import,
     drop_letters, import, scan, take,
 };
-use delivery::REPLAY;
 use queue::{Attribute, AttributeValue, Outgoing, Queue, ReceiveOptions, Received};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,7 @@ async fn import_all(queue: &Queue, home: &Home) -> Imported {
 /// Imports and stops once so many letters are in the queue.
 async fn import_from(queue: &Queue, home: &Home, from_line: u64, stop_after: u64) -> Imported {
     let stop = CancellationToken::new();
-    let progress = |progress: console::ImportProgress| {
+    let progress = |progress: letters::ImportProgress| {
         if progress.imported >= stop_after {
             stop.cancel();
         }

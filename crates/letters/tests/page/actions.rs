@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use console::{Selection, take};
+use letters::{Selection, take};
 use queue::{Queue, ReceiveOptions};
 use store::Ledger;
 use tokio_util::sync::CancellationToken;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use console::{Audit, Filter, Outcome, Selection, Target, replay, take};
 use delivery::{DEAD_LETTER, DeadLetter, Origin, REPLAY, Replay};
+use letters::{Audit, Filter, Outcome, Selection, Target, replay, take};
 use queue::{Attribute, Outgoing, Queue, ReceiveOptions, Received};
 use tokio_util::sync::CancellationToken;
 use world::{Broken, World, letter, native, record};
@@ -81,7 +81,7 @@ impl Run {
     async fn replay(self, from: &Queue, selection: Selection, target: &Target) -> Outcome {
         let taken = take(from, selection, &self.stop, |_| {}).await.unwrap();
         let stop = self.stop.clone();
-        let progress = |progress: console::Progress| {
+        let progress = |progress: letters::Progress| {
             if self.stop_after.is_some_and(|after| progress.done >= after) {
                 stop.cancel();
             }
@@ -608,7 +608,7 @@ async fn letters_whose_leases_are_over_are_not_sent() {
     let taken = take(&world.dead, Selection::default(), &stop, |_| {})
         .await
         .unwrap();
-    tokio::time::advance(console::TAKE_LEASE).await;
+    tokio::time::advance(letters::TAKE_LEASE).await;
     let target = Target::source(world.source.clone());
     let outcome = replay(taken, &target, None, &audit(), &stop, |_| {}).await;
     assert_eq!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Method;
-use console::page::Settings;
+use letters::page::Settings;
 
 use crate::visitor::{Site, TOKEN, Visitor};
 use crate::world::World;
