@@ -6,9 +6,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use console::{Console, Queues, Settings, serve};
 use delivery::Secret;
 use event::Timestamp;
-use letters::page::{Console, Queues, Settings, serve};
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::{Kind, create_pair};
 use queue::{Clock, Queue, Sqs};

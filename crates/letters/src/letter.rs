@@ -185,7 +185,7 @@ impl Letter {
     }
 
     /// The place in the order of people: by time of death, then as they were sent; numbers of more digits later.
-    pub(crate) fn order(&self) -> (Timestamp, usize, String) {
+    pub fn order(&self) -> (Timestamp, usize, String) {
         let sequence_number = match &self.fate {
             Fate::Recorded(record) => record.origin.sequence_number.clone(),
             _ => self.message.sequence_number.clone(),

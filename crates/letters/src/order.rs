@@ -13,7 +13,7 @@ use crate::{Fate, Letter};
 ///
 /// Sequence numbers tell the order of a group. A letter of the native redrive has lost its first one: its place
 /// among the others of its group is found by the time in its body.
-pub(crate) fn arrange(letters: Vec<Letter>) -> Vec<Letter> {
+pub fn arrange(letters: Vec<Letter>) -> Vec<Letter> {
     let mut groups: BTreeMap<Option<String>, Vec<Letter>> = BTreeMap::new();
     for letter in letters {
         let group = letter.ordered_group().map(str::to_owned);

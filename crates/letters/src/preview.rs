@@ -61,7 +61,7 @@ impl Consent {
     }
 
     /// Its name in a form.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Order => "order",
             Self::Hidden => "hidden",

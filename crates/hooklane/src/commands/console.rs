@@ -1,7 +1,7 @@
 //! `console`: the internal queue in a browser.
 
 use anyhow::Context as _;
-use letters::page::{Console, Queues, Settings, serve};
+use console::{Console, Queues, Settings, serve};
 use queue::{Clock, Queue, Sqs};
 use tokio::net::TcpListener;
 use tracing::info;

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use console::SHORTEST_TOKEN;
 use delivery::Secret;
-use letters::page::SHORTEST_TOKEN;
 use store::LedgerSpec;
 
 use super::reader::Reader;

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event::Timestamp;
+use letters::{
+    Audit, Consent, Failure, LetterFile, Outcome, Progress, Selection, TAKE_LEASE, Taken,
+    drop_letters, replay, take,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::Console;
 use super::plan::{Kind, Plan};
 use super::session::random;
-use crate::{
-    Audit, Consent, Failure, LetterFile, Outcome, Progress, Selection, TAKE_LEASE, Taken,
-    drop_letters, replay, take,
-};
 
 /// The most jobs that are remembered; the oldest goes.
 const MOST_JOBS: usize = 16;

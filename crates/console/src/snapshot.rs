@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use event::Timestamp;
+use letters::{End, Letter, MOST_BYTES, Report, ScanOptions, scan};
 use maud::{Markup, html};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,6 @@ use super::job::Jobs;
 use super::layout::{self, counted, grouped, moment};
 use super::plan::Plans;
 use super::session::Session;
-use crate::{End, Letter, MOST_BYTES, Report, ScanOptions, scan};
 
 /// The letters of one scan.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use event::Timestamp;
+use letters::{Filter, Letter, NO_HOST, StatusFilter};
 use maud::{Markup, html};
 
 use super::layout::{self, Page, Tab, grouped, moment};
@@ -16,7 +17,6 @@ use super::plot::{self, Histogram};
 use super::session::Session;
 use super::snapshot::{self, Snapshot};
 use super::{Console, counts, list, query};
-use crate::{Filter, Letter, NO_HOST, StatusFilter};
 
 /// The most bars of one kind; the rest is a number.
 const MOST_BARS: usize = 8;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use event::Timestamp;
+use letters::{Consent, Letter, Preview};
 use maud::{Markup, html};
 
 use super::form::Fields;
@@ -17,7 +18,6 @@ use super::session::Session;
 use super::snapshot::Snapshot;
 use super::text::cut;
 use super::{Console, counts, list};
-use crate::{Consent, Letter, Preview};
 
 /// The most groups, or refused letters, that are shown.
 const SHOWN: usize = 50;

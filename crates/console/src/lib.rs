@@ -21,6 +21,8 @@ mod plan;
 mod plot;
 mod preview;
 mod query;
+#[cfg(test)]
+mod sample;
 mod server;
 mod session;
 mod sign_in;

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use delivery::{Authentication, InQueue, Posting, Shape};
 use event::{Event, Timestamp, is_header_text};
+use letters::{Fate, Letter};
 use url::Url;
 
 use super::text::hides;
-use crate::{Fate, Letter};
 
 /// The longest body that stands in the command itself; a longer one is read from a file.
 const LONGEST_INLINE: usize = 16 * 1024;
@@ -142,15 +142,11 @@ mod tests {
     use std::process::Command as Process;
 
     use super::*;
-    use crate::sample::{DEAD, Sample, answer};
+    use crate::sample::{self, DEAD, answer};
 
     fn letter(body: &str) -> Letter {
-        Sample {
-            body,
-            outcomes: &[answer(500, "no"), answer(500, "no")],
-            ..Sample::default()
-        }
-        .letter()
+        let outcomes = [answer(500, "no"), answer(500, "no")];
+        sample::letter("Origin-1", body, &outcomes)
     }
 
     const COMPLETE: &str = r#"{"msg_id":"e-1","MessageGroupId":"g"}"#;

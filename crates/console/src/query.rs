@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use event::Timestamp;
+use letters::{Filter, FilterError, Letter, NO_HOST};
 use maud::{Markup, html};
 use url::form_urlencoded;
 
@@ -10,7 +11,6 @@ use super::form::Fields;
 use super::layout::strange;
 use super::snapshot::Snapshot;
 use super::text::numbered;
-use crate::{Filter, FilterError, Letter, NO_HOST};
 
 /// The criteria: name, what the form calls it, and an example.
 const CRITERIA: [(&str, &str, &str); 8] = [

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Method;
-use letters::page::Settings;
+use console::Settings;
 
 use crate::visitor::{Site, TOKEN, Visitor};
 use crate::world::World;

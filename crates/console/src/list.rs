@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use event::Timestamp;
+use letters::{Filter, Letter};
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -18,7 +19,6 @@ use super::session::Session;
 use super::snapshot::{self, Snapshot};
 use super::text::{cut, plain};
 use super::{Console, overview};
-use crate::{Filter, Letter};
 
 /// Letters on one page.
 const PER_PAGE: usize = 100;
@@ -241,7 +241,7 @@ fn paging(query: &Query, page: usize, pages: usize) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::Sample;
+    use crate::sample;
 
     #[test]
     fn an_id_of_any_characters_leads_to_its_letter_and_nowhere_else() {
@@ -252,11 +252,8 @@ mod tests {
             ("", "/letters/present-1"),
             (&"x".repeat(129), "/letters/present-1"),
         ] {
-            let sample = Sample {
-                id,
-                ..Sample::default()
-            };
-            assert_eq!(letter_address(&sample.letter()), address);
+            let letter = sample::letter(id, "{}", &[]);
+            assert_eq!(letter_address(&letter), address);
         }
     }
 }

@@ -4,7 +4,7 @@ mod actions;
 mod guard;
 mod pages;
 mod visitor;
-#[path = "../world/mod.rs"]
+#[path = "../../../letters/tests/world/mod.rs"]
 mod world;
 
 use delivery::DeadLetter;

@@ -1,11 +1,11 @@
 //! Dead letters over time: which bars there are, and how they are drawn.
 
 use event::Timestamp;
+use letters::Filter;
 use maud::{Markup, html};
 
 use super::layout::{counted, grouped, short};
 use super::query;
-use crate::Filter;
 
 /// The most bars from the oldest letter to now.
 const MOST_BARS: u64 = 60;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::Timestamp;
+use letters::{Consent, Delivered, Letter, Preview, Target, arrange};
 
 use super::Console;
 use super::form::Fields;
@@ -16,7 +17,6 @@ use super::list;
 use super::query::Query;
 use super::session::random;
 use super::snapshot::Snapshot;
-use crate::{Consent, Delivered, Letter, Preview, Target, order};
 
 /// The most plans that are kept; the oldest goes.
 const MOST_PLANS: usize = 16;
@@ -139,7 +139,7 @@ pub(super) fn chosen(
     };
     match letters.is_empty() {
         true => Err("No dead letter of the snapshot matches any more.".to_owned()),
-        false => Ok(order::arrange(letters)),
+        false => Ok(arrange(letters)),
     }
 }
 

@@ -8,6 +8,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use letters::Audit;
 use maud::{Markup, html};
 
 use super::Console;
@@ -19,7 +20,6 @@ use super::plan::{Kind, LONGEST_WHY};
 use super::preview;
 use super::session::Session;
 use super::text::{cut, hides};
-use crate::Audit;
 
 pub(super) async fn replay(
     State(console): State<Arc<Console>>,
@@ -363,7 +363,7 @@ fn result_of(kind: Kind, done: &Done) -> Markup {
         @if outcome.kept > 0 {
             p.note {
                 (counted(outcome.kept, "letter", "letters")) " could not be given back: hidden for up to "
-                (crate::TAKE_LEASE.as_secs()) " s, then visible again by themselves."
+                (letters::TAKE_LEASE.as_secs()) " s, then visible again by themselves."
             }
         }
         @if done.of_shared_groups {

@@ -8,6 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use event::Timestamp;
+use letters::{Fate, Letter, pretty};
 use maud::{Markup, html};
 
 use super::form::Fields;
@@ -16,7 +17,6 @@ use super::session::Session;
 use super::snapshot::Snapshot;
 use super::text::{cut, json, plain, visible};
 use super::{Console, curl, list, snapshot, timeline};
-use crate::{Fate, Letter, pretty};
 
 /// The longest body that is shown whole, laid out; of a longer one the beginning is.
 const SHOWN_CHARS: usize = 128 * 1024;
