@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::error::{ErrorKind, SqsError};
-use super::redrive::{RedriveAllowPolicy, RedrivePolicy};
+use super::redrive_policy::{RedriveAllowPolicy, RedrivePolicy};
 
 /// A numeric attribute.
 struct Number {

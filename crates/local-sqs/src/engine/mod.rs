@@ -18,6 +18,7 @@ mod queue;
 mod queues;
 mod receipt;
 mod redrive;
+mod redrive_policy;
 #[cfg(test)]
 mod tests;
 mod validate;
