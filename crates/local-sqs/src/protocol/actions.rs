@@ -1,25 +1,19 @@
 //! The table of actions.
 
+use super::address::queue_name;
 use super::messages::{
     change_visibility, change_visibility_batch, delete_message, delete_message_batch, send_message,
     send_message_batch,
 };
 use super::move_tasks::{cancel_move_task, list_move_tasks, start_move_task};
-use super::parse;
 use super::queues::{
     create_queue, get_queue_attributes, get_queue_url, list_dead_letter_sources, list_queue_tags,
     list_queues, set_queue_attributes, tag_queue, untag_queue,
 };
-use super::receive::{self, LongPoll};
+use super::receive::{self, Outcome};
 use super::shapes::OfQueue;
-use crate::engine::{ACCOUNT, Engine, ErrorKind, SqsError, UnixMs};
-
-/// What an action came to.
-pub(super) enum Outcome {
-    /// The body of the answer.
-    Done(Vec<u8>),
-    Wait(LongPoll),
-}
+use super::{nothing, parse};
+use crate::engine::{Engine, ErrorKind, SqsError, UnixMs};
 
 pub(super) fn run(
     engine: &mut Engine,
@@ -60,27 +54,6 @@ pub(super) fn run(
         )),
     };
     Ok(Outcome::Done(done?))
-}
-
-/// Name of the queue a URL means: its last segment. Host and account are not looked at, as with any emulator behind an
-/// `endpoint_url`.
-pub(super) fn queue_name(url: &str) -> Result<&str, SqsError> {
-    match url.rsplit('/').next() {
-        Some(name) if !name.is_empty() => Ok(name),
-        _ if url.is_empty() => Err(SqsError::missing("QueueUrl")),
-        _ => Err(SqsError::new(
-            ErrorKind::InvalidAddress,
-            format!("The address {url} is not valid for this endpoint."),
-        )),
-    }
-}
-
-pub(super) fn queue_url(base_url: &str, name: &str) -> String {
-    format!("{base_url}/{ACCOUNT}/{name}")
-}
-
-pub(super) fn nothing() -> Vec<u8> {
-    b"{}".to_vec()
 }
 
 fn on_queue(

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::actions::{nothing, queue_name};
+use super::address::queue_name;
 use super::shapes::{
     Batch, BatchAnswer, Entry, Failed, OfReceipt, ReceiptEntry, SendEntry, SendMessage, SentShape,
     Settled,
 };
-use super::{parse, to_json};
+use super::{nothing, parse, to_json};
 use crate::engine::{Engine, ErrorKind, SqsError, UnixMs};
 
 /// Most entries of a batch.

@@ -3,6 +3,7 @@
 //! repeat or delay requests and answers as it likes.
 
 mod actions;
+mod address;
 mod messages;
 mod move_tasks;
 mod query;
@@ -12,6 +13,8 @@ mod shapes;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use receive::Outcome;
 
 use crate::engine::{Engine, ErrorKind, SqsError, UnixMs};
 
@@ -59,26 +62,28 @@ pub fn handle(
     now: UnixMs,
 ) -> Answer {
     engine.advance(now);
-    match actions::run(engine, base_url, action, body, now) {
-        Ok(actions::Outcome::Done(body)) => Answer::Reply(success(engine, body)),
-        Ok(actions::Outcome::Wait(poll)) => Answer::Wait(poll),
-        Err(error) => Answer::Reply(failure(engine, &error)),
-    }
+    let outcome = actions::run(engine, base_url, action, body, now);
+    answer(engine, outcome)
 }
 
 /// Looks again for a long poll; after its end the answer is an empty one.
 pub fn resume(engine: &mut Engine, poll: LongPoll, now: UnixMs) -> Answer {
     engine.advance(now);
-    match receive::attempt(engine, poll, now) {
-        Ok(actions::Outcome::Done(body)) => Answer::Reply(success(engine, body)),
-        Ok(actions::Outcome::Wait(poll)) => Answer::Wait(poll),
+    let outcome = receive::attempt(engine, poll, now);
+    answer(engine, outcome)
+}
+
+fn answer(engine: &mut Engine, outcome: Result<Outcome, SqsError>) -> Answer {
+    match outcome {
+        Ok(Outcome::Done(body)) => Answer::Reply(success(engine, body)),
+        Ok(Outcome::Wait(poll)) => Answer::Wait(poll),
         Err(error) => Answer::Reply(failure(engine, &error)),
     }
 }
 
 /// The answer to a long poll that ends before its time because the server stops.
 pub fn give_up(engine: &mut Engine) -> Reply {
-    success(engine, b"{}".to_vec())
+    success(engine, nothing())
 }
 
 fn success(engine: &mut Engine, body: Vec<u8>) -> Reply {
@@ -122,4 +127,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, SqsError> {
 /// Shapes of answers always serialise: they hold strings, numbers and maps with text keys.
 fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// The body of an answer that says nothing.
+fn nothing() -> Vec<u8> {
+    b"{}".to_vec()
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::actions::{nothing, queue_name, queue_url};
+use super::address::{queue_name, queue_url};
 use super::shapes::{
     CreateQueue, GetQueueAttributes, GetQueueUrl, List, OfQueue, SetQueueAttributes, TagQueue,
 };
-use super::{parse, to_json};
+use super::{nothing, parse, to_json};
 use crate::engine::{Engine, SqsError, UnixMs};
 
 pub(super) fn create_queue(

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::actions::{Outcome, queue_name};
+use super::address::queue_name;
 use super::shapes::{AttributeShape, ReceiveMessage, sequence_number};
-use super::to_json;
+use super::{nothing, to_json};
 use crate::engine::{
     ACCOUNT, Attribute, Delivery, Engine, Receive, SqsError, UnixMs, md5_of_attributes,
 };
@@ -24,6 +24,13 @@ const SYSTEM_ATTRIBUTES: [&str; 10] = [
     "AWSTraceHeader",
     "DeadLetterQueueSourceArn",
 ];
+
+/// What an action came to.
+pub(super) enum Outcome {
+    /// The body of the answer.
+    Done(Vec<u8>),
+    Wait(LongPoll),
+}
 
 /// A receive that waits for messages. It holds nothing: dropped, it has never happened.
 #[derive(Debug)]
@@ -141,7 +148,7 @@ pub(super) fn attempt(
         return Ok(Outcome::Done(to_json(&Messages { messages })));
     }
     if now >= poll.until {
-        return Ok(Outcome::Done(b"{}".to_vec()));
+        return Ok(Outcome::Done(nothing()));
     }
     poll.wake_at = engine
         .next_due(&poll.queue_name)
