@@ -12,10 +12,10 @@ use letters::Audit;
 use maud::{Markup, html};
 
 use super::Console;
+use super::address;
 use super::form::Fields;
 use super::job::{self, Done, Ended, Job, Nothing, Order, Refused, State as JobState};
 use super::layout::{self, Page, Tab, counted, form_token, grouped, moment, strange};
-use super::list;
 use super::plan::{Kind, LONGEST_WHY};
 use super::preview;
 use super::session::Session;
@@ -382,7 +382,7 @@ fn failures(done: &Done) -> Markup {
                 ul {
                     @for failure in job::failures(done) {
                         li {
-                            a href=(list::address_of_id(&failure.message_id)) { (strange(&cut(&failure.id, 120))) }
+                            a href=(address::of_id(&failure.message_id)) { (strange(&cut(&failure.id, 120))) }
                             @if let Some(group) = &failure.group { " of " (strange(&cut(group, 128))) }
                             ": " (strange(&failure.why))
                         }

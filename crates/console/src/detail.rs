@@ -16,7 +16,7 @@ use super::layout::{self, Page, Tab, form_token, grouped, moment, strange};
 use super::session::Session;
 use super::snapshot::Snapshot;
 use super::text::{cut, json, plain, visible};
-use super::{Console, curl, list, snapshot, timeline};
+use super::{Console, address, curl, scan, timeline};
 
 /// The longest body that is shown whole, laid out; of a longer one the beginning is.
 const SHOWN_CHARS: usize = 128 * 1024;
@@ -44,7 +44,7 @@ pub(super) async fn show(
                         "It is not in the snapshot. It may have been replayed or dropped, or have died after the scan."
                     }
                 }
-                (snapshot::bar(&console, &session, request.uri().path()).await)
+                (scan::bar(&console, &session, request.uri().path()).await)
             },
         ),
         _ => (
@@ -82,7 +82,7 @@ fn others(found: &[&Arc<Letter>], letter: &Arc<Letter>) -> Markup {
         @for other in others {
             p.note {
                 "Another dead letter is of this event too: "
-                a href=(list::present_address(other)) { code { (other.message.message_id) } }
+                a href=(address::of_present(other)) { code { (other.message.message_id) } }
             }
         }
     }
@@ -95,7 +95,7 @@ fn copies(letters: &[&Arc<Letter>], now: Timestamp) -> Markup {
         ul {
             @for letter in letters {
                 li {
-                    a href=(list::present_address(letter)) { code { (letter.message.message_id) } }
+                    a href=(address::of_present(letter)) { code { (letter.message.message_id) } }
                     @if let Some(at) = letter.dead_at() { ", died " (moment(at, now)) }
                 }
             }
@@ -200,7 +200,7 @@ fn body(letter: &Letter) -> Markup {
     let bytes = &letter.message.body;
     let laid_out = pretty(&String::from_utf8_lossy(bytes));
     let shown = cut(&laid_out, SHOWN_CHARS);
-    let download = format!("{}/body", list::present_address(letter));
+    let download = format!("{}/body", address::of_present(letter));
     html! {
         section #body-section .card aria-labelledby="body-title" {
             div.head {
@@ -234,7 +234,7 @@ fn command(
         Err(problem) => (None, Some(problem)),
     };
     let command = curl::command(letter, url.as_ref(), authentication, now);
-    let address = list::present_address(letter);
+    let address = address::of_present(letter);
     html! {
         section #curl-section .card aria-labelledby="curl-title" {
             h2 #curl-title { "The same request, by hand" }

@@ -6,9 +6,11 @@
 //! the Content-Security-Policy lets no script or style in but our own two files.
 
 mod actions;
+mod address;
 mod assets;
 mod counts;
 mod curl;
+mod desk;
 mod detail;
 mod door;
 mod form;
@@ -23,6 +25,7 @@ mod preview;
 mod query;
 #[cfg(test)]
 mod sample;
+mod scan;
 mod server;
 mod session;
 mod sign_in;
@@ -40,9 +43,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use counts::CountsCache;
+use desk::Desk;
 use door::Door;
 use session::Sessions;
-use snapshot::Desk;
 
 pub use server::serve;
 

@@ -8,53 +8,23 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use event::Timestamp;
-use letters::{Filter, Letter};
+use letters::Letter;
 use maud::{Markup, html};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::address::{self, label};
 use super::form::Fields;
 use super::layout::{self, Page, Tab, counted, grouped, moment, strange};
 use super::query::Query;
 use super::session::Session;
-use super::snapshot::{self, Snapshot};
+use super::snapshot::Snapshot;
 use super::text::{cut, plain};
-use super::{Console, overview};
+use super::{Console, overview, scan};
 
 /// Letters on one page.
 const PER_PAGE: usize = 100;
 
 /// The most characters of a value in a row; all of it is on the letter's own page.
 const CELL_CHARS: usize = 80;
-
-/// What may stand in a path as it is (RFC 3986, unreserved).
-const SEGMENT: AsciiSet = NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// The page of a letter, under the id that people know.
-pub(super) fn letter_address(letter: &Letter) -> String {
-    // Not under one that is endless or dots, which browsers take for a way up.
-    match letter.id() {
-        id if id.len() > 128 || id.bytes().all(|byte| byte == b'.') => present_address(letter),
-        id => address_of_id(id),
-    }
-}
-
-/// The page of a letter, under the id that no other letter has.
-pub(super) fn present_address(letter: &Letter) -> String {
-    address_of_id(&letter.message.message_id)
-}
-
-pub(super) fn address_of_id(id: &str) -> String {
-    format!("/letters/{}", utf8_percent_encode(id, &SEGMENT))
-}
-
-/// What a letter is called where there is room for one line only.
-pub(super) fn label(letter: &Letter) -> String {
-    cut(letter.id(), CELL_CHARS)
-}
 
 pub(super) async fn show(
     State(console): State<Arc<Console>>,
@@ -68,7 +38,7 @@ pub(super) async fn show(
     let snapshot = console.snapshot();
     let content = html! {
         h1 { "Dead letters" }
-        (snapshot::bar(&console, &session, &here).await)
+        (scan::bar(&console, &session, &here).await)
         (query.form(snapshot.as_deref()))
         @if let Some(snapshot) = snapshot.filter(|_| query.is_usable()) {
             (found(&snapshot, &query, &session, now))
@@ -88,17 +58,8 @@ pub(super) async fn show(
     .respond(status)
 }
 
-/// The letters a filter means, in the order of the snapshot.
-pub(super) fn matching<'a>(
-    snapshot: &'a Snapshot,
-    filter: &Filter,
-) -> impl Iterator<Item = &'a Arc<Letter>> {
-    let letters = snapshot.letters.iter();
-    letters.filter(|letter| filter.matches(letter))
-}
-
 fn found(snapshot: &Snapshot, query: &Query, session: &Session, now: Timestamp) -> Markup {
-    let mut letters: Vec<_> = matching(snapshot, &query.filter).collect();
+    let mut letters: Vec<_> = snapshot.matching(&query.filter).collect();
     if query.newest_first {
         letters.reverse();
     }
@@ -188,8 +149,8 @@ fn row(snapshot: &Snapshot, letter: &Letter, now: Timestamp) -> Markup {
     let (answer, _) = overview::by_status(letter);
     let host = letter.callback_host();
     let address = match snapshot.find(letter.id()).len() {
-        1 => letter_address(letter),
-        _ => present_address(letter),
+        1 => address::of_letter(letter),
+        _ => address::of_present(letter),
     };
     html! {
         tr data-id=(letter.id()) role="row" {
@@ -234,26 +195,6 @@ fn paging(query: &Query, page: usize, pages: usize) -> Markup {
                 span.here { "Page " (grouped(page as u64 + 1)) " of " (grouped(pages as u64)) }
                 @if page + 1 < pages { (link(page + 1, "Next")) (link(pages - 1, "Last")) }
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample;
-
-    #[test]
-    fn an_id_of_any_characters_leads_to_its_letter_and_nowhere_else() {
-        for (id, address) in [
-            ("5fea-7756", "/letters/5fea-7756"),
-            ("a/../b?c#d", "/letters/a%2F..%2Fb%3Fc%23d"),
-            ("..", "/letters/present-1"),
-            ("", "/letters/present-1"),
-            (&"x".repeat(129), "/letters/present-1"),
-        ] {
-            let letter = sample::letter(id, "{}", &[]);
-            assert_eq!(letter_address(&letter), address);
         }
     }
 }

@@ -15,8 +15,8 @@ use maud::{Markup, html};
 use super::layout::{self, Page, Tab, grouped, moment};
 use super::plot::{self, Histogram};
 use super::session::Session;
-use super::snapshot::{self, Snapshot};
-use super::{Console, counts, list, query};
+use super::snapshot::Snapshot;
+use super::{Console, address, counts, scan};
 
 /// The most bars of one kind; the rest is a number.
 const MOST_BARS: usize = 8;
@@ -32,7 +32,7 @@ pub(super) async fn show(
         div #counts .cards aria-live="polite" data-refresh="/counts" data-every=(counts::REFRESH_S) {
             (counts::render(&console).await)
         }
-        (snapshot::bar_with(&console, &session, "/", |snapshot| oldest(snapshot, now)).await)
+        (scan::bar_with(&console, &session, "/", |snapshot| oldest(snapshot, now)).await)
         @if let Some(snapshot) = snapshot {
             @if snapshot.letters.is_empty() { (nothing_dead(&snapshot)) }
             @else { (summary(&snapshot)) }
@@ -53,7 +53,7 @@ fn oldest(snapshot: &Snapshot, now: Timestamp) -> Markup {
         @if let Some((oldest, at)) = snapshot.oldest() {
             p #oldest .facts {
                 "The oldest died " (moment(at, now)) ": "
-                a href=(list::letter_address(oldest)) { (layout::strange(&list::label(oldest))) }
+                a href=(address::of_letter(oldest)) { (layout::strange(&address::label(oldest))) }
             }
         }
     }
@@ -154,7 +154,7 @@ fn bars(id: &str, title: &str, letters: &[Arc<Letter>], kind: fn(&Letter) -> Kin
             ol.bars {
                 @for (label, (count, filter)) in &counts {
                     li {
-                        a href=[filter.as_ref().map(query::address)] {
+                        a href=[filter.as_ref().map(address::of_matching)] {
                             span.label { (layout::strange(&super::text::cut(label, 80))) }
                             span.number { (grouped(*count)) }
                             svg width="100%" height="6" aria-hidden="true" focusable="false" {

@@ -13,7 +13,6 @@ use letters::{Consent, Delivered, Letter, Preview, Target, arrange};
 use super::Console;
 use super::form::Fields;
 use super::layout::counted;
-use super::list;
 use super::query::Query;
 use super::session::random;
 use super::snapshot::Snapshot;
@@ -118,7 +117,7 @@ pub(super) fn chosen(
         if !query.is_usable() {
             return Err("A criterion cannot be used.".to_owned());
         }
-        let matching = list::matching(snapshot, &query.filter);
+        let matching = snapshot.matching(&query.filter);
         matching.map(|letter| Letter::clone(letter)).collect()
     } else {
         let ids: BTreeSet<&str> = form.all("id").collect();

@@ -4,8 +4,8 @@ use event::Timestamp;
 use letters::Filter;
 use maud::{Markup, html};
 
+use super::address;
 use super::layout::{counted, grouped, short};
-use super::query;
 
 /// The most bars from the oldest letter to now.
 const MOST_BARS: u64 = 60;
@@ -201,7 +201,7 @@ fn span(histogram: &Histogram, bar: usize) -> String {
 }
 
 fn address(histogram: &Histogram, bar: usize) -> String {
-    query::address(&Filter {
+    address::of_matching(&Filter {
         since: Some(histogram.begin(bar)),
         until: Some(histogram.begin(bar + 1)),
         ..Filter::default()

@@ -17,7 +17,7 @@ use super::plan::{Kind, LONGEST_WHY, Plan, chosen};
 use super::session::Session;
 use super::snapshot::Snapshot;
 use super::text::cut;
-use super::{Console, counts, list};
+use super::{Console, address, counts};
 
 /// The most groups, or refused letters, that are shown.
 const SHOWN: usize = 50;
@@ -135,7 +135,7 @@ fn replay_page(
                 ul {
                     @for refused in preview.refused.iter().take(SHOWN) {
                         li {
-                            a href=(list::address_of_id(&refused.message_id)) { (strange(&cut(&refused.id, 120))) }
+                            a href=(address::of_id(&refused.message_id)) { (strange(&cut(&refused.id, 120))) }
                             ": " (strange(&refused.why))
                         }
                     }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use event::Timestamp;
 use letters::{Filter, FilterError, Letter, NO_HOST};
 use maud::{Markup, html};
-use url::form_urlencoded;
 
+use super::address;
 use super::form::Fields;
 use super::layout::strange;
 use super::snapshot::Snapshot;
@@ -77,7 +77,7 @@ impl Query {
         let order = newest_first.then(|| ("order", "newest".to_owned()));
         let page = (page > 0).then(|| ("page", (page + 1).to_string()));
         let more = order.into_iter().chain(page);
-        address_of(self.filter.to_pairs().into_iter().chain(more))
+        address::of_list(self.filter.to_pairs().into_iter().chain(more))
     }
 
     /// The form, with what was typed, what is wrong with it, and what the snapshot offers.
@@ -133,21 +133,6 @@ fn told(name: &str, error: &FilterError) -> String {
         .strip_prefix(name)
         .and_then(|rest| rest.strip_prefix(": "));
     problem.unwrap_or(&told).to_owned()
-}
-
-/// The list of the letters that a filter means.
-pub(super) fn address(filter: &Filter) -> String {
-    address_of(filter.to_pairs())
-}
-
-fn address_of(pairs: impl IntoIterator<Item = (&'static str, String)>) -> String {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .finish();
-    match query.is_empty() {
-        true => "/letters".to_owned(),
-        false => format!("/letters?{query}"),
-    }
 }
 
 /// What the letters of the snapshot have there, for the criteria that name one of a few.

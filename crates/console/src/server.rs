@@ -17,8 +17,7 @@ use tokio::time::Instant;
 use super::form::Fields;
 use super::session::Session;
 use super::{
-    Console, actions, assets, counts, detail, guard, layout, list, overview, preview, sign_in,
-    snapshot,
+    Console, actions, assets, counts, detail, guard, layout, list, overview, preview, scan, sign_in,
 };
 
 /// How long answers that are being written may take after the stop.
@@ -92,8 +91,8 @@ impl Console {
         Router::new()
             .route("/", get(overview::show))
             .route("/counts", get(counts::show))
-            .route("/scan", get(snapshot::progress).post(snapshot::start))
-            .route("/scan/stop", post(snapshot::stop))
+            .route("/scan", get(scan::progress).post(scan::start))
+            .route("/scan/stop", post(scan::stop))
             .route("/letters", get(list::show))
             .route("/letters/{id}", get(detail::show))
             .route("/letters/{id}/body", get(detail::raw_body))
