@@ -83,6 +83,12 @@ impl Histogram {
         Timestamp::from_millis(self.start + self.step * bar as u64)
     }
 
+    /// The bars that have letters, and how many.
+    fn bars(&self) -> impl Iterator<Item = (usize, u64)> {
+        let counts = self.counts.iter().copied().enumerate();
+        counts.filter(|(_, count)| *count > 0)
+    }
+
     /// The top of the axis: the next 1, 2, 4 or 5 with zeros.
     fn top(&self) -> u64 {
         let most = self.counts.iter().copied().max().unwrap_or(0).max(1);
@@ -114,36 +120,45 @@ const AXIS_PX: u64 = 52;
 
 /// The drawing, with a table that says the same.
 pub(super) fn render(histogram: &Histogram) -> Markup {
-    let top = histogram.top();
-    let bars = histogram.counts.len();
-    let percent = |bar: f64| format!("{:.3}%", bar * 100.0 / bars as f64);
     html! {
         figure #plot .card.plot {
             figcaption {
                 h2 { "Over time" }
                 p.hint { "Dead letters per " (histogram.step_name()) ", by time of death (UTC)" }
             }
-            div.drawing aria-hidden="true" {
-                svg.axis width=(AXIS_PX) height=(HEIGHT_PX) focusable="false" {
-                    @for tick in ticks(top) {
-                        text.tick x=(AXIS_PX - 8) y=(TOP_PX + BARS_PX - BARS_PX * tick / top + 4) text-anchor="end" {
-                            (grouped(tick))
-                        }
+            (drawing(histogram))
+            @if histogram.outside > 0 {
+                p.note { (grouped(histogram.outside)) " of other times are not drawn" }
+            }
+            (table(histogram))
+        }
+    }
+}
+
+fn drawing(histogram: &Histogram) -> Markup {
+    let top = histogram.top();
+    let bars = histogram.counts.len();
+    let percent = |bar: f64| format!("{:.3}%", bar * 100.0 / bars as f64);
+    html! {
+        div.drawing aria-hidden="true" {
+            svg.axis width=(AXIS_PX) height=(HEIGHT_PX) focusable="false" {
+                @for tick in ticks(top) {
+                    text.tick x=(AXIS_PX - 8) y=(TOP_PX + BARS_PX - BARS_PX * tick / top + 4) text-anchor="end" {
+                        (grouped(tick))
                     }
                 }
-                svg width="100%" height=(HEIGHT_PX) focusable="false" {
-                    @for tick in ticks(top) {
-                        @let y = TOP_PX + BARS_PX - BARS_PX * tick / top;
-                        line.grid x1="0" x2="100%" y1=(y) y2=(y) {}
-                    }
-                @for (bar, count) in histogram.counts.iter().enumerate() {
-                    @if *count > 0 {
-                        @let height = (BARS_PX * count / top).max(2);
-                        a href=(address(histogram, bar)) tabindex="-1" {
-                            title { (span(histogram, bar)) ": " (counted(*count as usize, "dead letter", "dead letters")) }
-                            rect.bar x=(percent(bar as f64 + 0.1)) width=(percent(0.8)) y=(TOP_PX + BARS_PX - height)
-                                height=(height) {}
-                        }
+            }
+            svg width="100%" height=(HEIGHT_PX) focusable="false" {
+                @for tick in ticks(top) {
+                    @let y = TOP_PX + BARS_PX - BARS_PX * tick / top;
+                    line.grid x1="0" x2="100%" y1=(y) y2=(y) {}
+                }
+                @for (bar, count) in histogram.bars() {
+                    @let height = (BARS_PX * count / top).max(2);
+                    a href=(address(histogram, bar)) tabindex="-1" {
+                        title { (span(histogram, bar)) ": " (counted(count as usize, "dead letter", "dead letters")) }
+                        rect.bar x=(percent(bar as f64 + 0.1)) width=(percent(0.8)) y=(TOP_PX + BARS_PX - height)
+                            height=(height) {}
                     }
                 }
                 @for (at, anchor) in [(0, "start"), (bars / 2, "middle"), (bars, "end")] {
@@ -152,23 +167,22 @@ pub(super) fn render(histogram: &Histogram) -> Markup {
                     }
                 }
             }
-            }
-            @if histogram.outside > 0 {
-                p.note { (grouped(histogram.outside)) " of other times are not drawn" }
-            }
-            details {
-                summary { "As a table" }
-                div.scroll tabindex="0" role="region" aria-label="Dead letters over time" {
-                    table.plain {
-                        thead { tr { th scope="col" { "From (UTC)" } th scope="col" { "Dead letters" } } }
-                        tbody {
-                            @for (bar, count) in histogram.counts.iter().enumerate() {
-                                @if *count > 0 {
-                                    tr {
-                                        td { a href=(address(histogram, bar)) { (span(histogram, bar)) } }
-                                        td.number { (grouped(*count)) }
-                                    }
-                                }
+        }
+    }
+}
+
+fn table(histogram: &Histogram) -> Markup {
+    html! {
+        details {
+            summary { "As a table" }
+            div.scroll tabindex="0" role="region" aria-label="Dead letters over time" {
+                table.plain {
+                    thead { tr { th scope="col" { "From (UTC)" } th scope="col" { "Dead letters" } } }
+                    tbody {
+                        @for (bar, count) in histogram.bars() {
+                            tr {
+                                td { a href=(address(histogram, bar)) { (span(histogram, bar)) } }
+                                td.number { (grouped(count)) }
                             }
                         }
                     }
