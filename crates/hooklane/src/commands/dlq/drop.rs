@@ -1,7 +1,9 @@
 //! `dlq drop`: dead letters leave the internal queue for a file.
 
-use std::path::Path;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 
+use event::Timestamp;
 use letters::{Failure, Filter, LetterFile, Outcome, Row, Taken, drop_letters};
 use queue::Clock;
 use serde::Serialize;
@@ -15,34 +17,11 @@ use crate::{output, stop};
 
 pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Exit> {
     let now = Clock::system().now();
-    if arguments.why.trim().is_empty() {
-        return Err(Usage("--reason: is empty: say why, for the audit log".to_owned()).into());
-    }
-    if Filter::default().set("reason", &arguments.why, now).is_ok() {
-        let why = &arguments.why;
-        return Err(Usage(format!(
-            "--reason: says why they are dropped, for the audit log; --died-of {why} chooses those that died of it"
-        ))
-        .into());
-    }
+    check_reason(&arguments.why, now)?;
     let selection = arguments
         .chosen
         .read(arguments.died_of.as_deref(), None, now)?;
-    let path = arguments
-        .file
-        .unwrap_or_else(|| LetterFile::name_at(now).into());
-    if path.exists() {
-        return Err(Usage(format!(
-            "{} exists already: name another file with --file",
-            path.display()
-        ))
-        .into());
-    }
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
-    if directory.is_some_and(|directory| !directory.is_dir()) {
-        let why = "its directory is not there";
-        return Err(Usage(format!("{} cannot be made: {why}", path.display())).into());
-    }
+    let path = place(arguments.file, now)?;
     let json = arguments.output.json;
     let queue = open(context).await?;
     let stop = stop::on_signals()?;
@@ -71,7 +50,7 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
         Ok(file) => file,
         Err(error) => {
             hand::leave(taken).await?;
-            return Err(Usage(format!("{} cannot be made: {error}", path.display())).into());
+            return Err(cannot_be_made(&path, error).into());
         }
     };
     meter.moving("dropped");
@@ -84,6 +63,41 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
         told(&outcome, &path)
     })?;
     Ok(exit)
+}
+
+/// A reason for the log, and none of those for which events die: that would be meant as a choice of letters.
+fn check_reason(why: &str, now: Timestamp) -> Result<(), Usage> {
+    if why.trim().is_empty() {
+        return Err(Usage(
+            "--reason: is empty: say why, for the audit log".to_owned(),
+        ));
+    }
+    match Filter::default().set("reason", why, now) {
+        Ok(()) => Err(Usage(format!(
+            "--reason: says why they are dropped, for the audit log; --died-of {why} chooses those that died of it"
+        ))),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Where the file can be made, as far as can be known before there is anything to put in.
+fn place(file: Option<PathBuf>, now: Timestamp) -> Result<PathBuf, Usage> {
+    let path = file.unwrap_or_else(|| LetterFile::name_at(now).into());
+    if path.exists() {
+        return Err(Usage(format!(
+            "{} exists already: name another file with --file",
+            path.display()
+        )));
+    }
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
+    match directory.is_some_and(|directory| !directory.is_dir()) {
+        true => Err(cannot_be_made(&path, "its directory is not there")),
+        false => Ok(path),
+    }
+}
+
+fn cannot_be_made(path: &Path, why: impl Display) -> Usage {
+    Usage(format!("{} cannot be made: {why}", path.display()))
 }
 
 fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> {

@@ -17,14 +17,7 @@ use crate::{output, stop};
 
 pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<Exit> {
     let now = Clock::system().now();
-    let given = [
-        (arguments.accept_order, Consent::Order),
-        (arguments.accept_hidden, Consent::Hidden),
-    ];
-    let given = given
-        .into_iter()
-        .filter_map(|(is_given, c)| is_given.then_some(c));
-    let given: BTreeSet<_> = given.collect();
+    let given = given(&arguments);
     let reason = arguments.reason.as_deref();
     let selection = arguments.chosen.read(reason, Some(arguments.all), now)?;
     let configuration = context.configuration()?;
@@ -63,23 +56,22 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
         "replayed",
         "they were sent, so repeat this within five minutes, and none is sent twice",
     );
-    output::outcome(
-        arguments.output.json,
-        &Replayed::of(&outcome),
-        || match outcome.selected {
-            0 => "no dead letters to replay".to_owned(),
-            selected => {
-                let selected = hand::letters(selected);
-                let both = match outcome.not_removed.len() {
-                    0 => String::new(),
-                    both => format!("; {both} of them are in the internal queue as well"),
-                };
-                let (done, to) = (outcome.done, &preview.to);
-                format!("{done} of {selected} replayed to {to}{both}")
-            }
-        },
-    )?;
+    output::outcome(arguments.output.json, &Replayed::of(&outcome), || {
+        told(&outcome, &preview.to)
+    })?;
     Ok(exit)
+}
+
+/// What the options accept.
+fn given(arguments: &Replay) -> BTreeSet<Consent> {
+    let given = [
+        (arguments.accept_order, Consent::Order),
+        (arguments.accept_hidden, Consent::Hidden),
+    ];
+    given
+        .into_iter()
+        .filter_map(|(is_given, consent)| is_given.then_some(consent))
+        .collect()
 }
 
 /// The internal queue and where its letters go.
@@ -159,6 +151,18 @@ impl<'a> Plan<'a> {
             preview,
         }
     }
+}
+
+fn told(outcome: &Outcome, to: &str) -> String {
+    if outcome.selected == 0 {
+        return "no dead letters to replay".to_owned();
+    }
+    let (done, selected) = (outcome.done, hand::letters(outcome.selected));
+    let both = match outcome.not_removed.len() {
+        0 => String::new(),
+        both => format!("; {both} of them are in the internal queue as well"),
+    };
+    format!("{done} of {selected} replayed to {to}{both}")
 }
 
 /// What the workers noted of the groups in their ledger. A ledger that is not configured is no reason to stop.
