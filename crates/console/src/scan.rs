@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use event::Timestamp;
 use maud::{Markup, html};
 
 use super::Console;
@@ -107,38 +108,42 @@ pub(super) async fn bar_with(
             p.problem role="alert" { "The scan failed: " (layout::strange(error)) }
         }
         @match &desk.snapshot {
-            Some(snapshot) => {
-                section #snapshot .card.bar aria-label="Snapshot" {
-                    div.grow {
-                        p.facts {
-                            strong #snapshot-count {
-                                (counted(snapshot.letters.len(), "dead letter", "dead letters"))
-                            }
-                            " as scanned " (moment(snapshot.taken_at, console.clock.now()))
-                            @if snapshot.changed > 0 {
-                                ", " (grouped(snapshot.changed as u64)) " replayed or dropped since"
-                            }
-                        }
-                        (more(snapshot))
-                        @for note in &snapshot.report.notes() { p.note { (layout::strange(note)) } }
-                    }
-                    (scan_button(session, next, "Scan again"))
+            Some(snapshot) => section #snapshot .card.bar aria-label="Snapshot" {
+                div.grow {
+                    (age(snapshot, console.clock.now()))
+                    (more(snapshot))
+                    @for note in &snapshot.report.notes() { p.note { (layout::strange(note)) } }
                 }
-            }
-            None => {
-                section #snapshot .card.empty {
-                    h2 { "Nothing scanned yet" }
-                    p {
-                        "The letters in the internal queue are shown once you scan it. While a scan runs, others \
-                         do not see what it has read; when it ends, everything is given back, and nothing is \
-                         taken out."
-                    }
-                    @if of > 0 {
-                        p { "The queue holds about " strong { (grouped(of)) } " now." }
-                    }
-                    (scan_button(session, next, "Scan the internal queue"))
-                }
-            }
+                (scan_button(session, next, "Scan again"))
+            },
+            None => section #snapshot .card.empty {
+                (nothing_scanned(of))
+                (scan_button(session, next, "Scan the internal queue"))
+            },
+        }
+    }
+}
+
+fn age(snapshot: &Snapshot, now: Timestamp) -> Markup {
+    html! {
+        p.facts {
+            strong #snapshot-count { (counted(snapshot.letters.len(), "dead letter", "dead letters")) }
+            " as scanned " (moment(snapshot.taken_at, now))
+            @if snapshot.changed > 0 { ", " (grouped(snapshot.changed as u64)) " replayed or dropped since" }
+        }
+    }
+}
+
+/// `count` is about how many letters the queue holds.
+fn nothing_scanned(count: u64) -> Markup {
+    html! {
+        h2 { "Nothing scanned yet" }
+        p {
+            "The letters in the internal queue are shown once you scan it. While a scan runs, others do not see what \
+             it has read; when it ends, everything is given back, and nothing is taken out."
+        }
+        @if count > 0 {
+            p { "The queue holds about " strong { (grouped(count)) } " now." }
         }
     }
 }
