@@ -13,7 +13,7 @@ use letters::{
 use tokio_util::sync::CancellationToken;
 
 use super::Console;
-use super::plan::{Kind, Plan};
+use super::plan::{Kind, Plan, name_of};
 use super::session::random;
 
 /// The most jobs that are remembered; the oldest goes.
@@ -181,7 +181,7 @@ impl Console {
         }
         let plan = desk.plans.find(&order.plan, order.kind, now);
         let plan = plan.ok_or(Refused::Expired)?;
-        let is_accepted = |consent: &Consent| order.accepted.iter().any(|a| a == consent.name());
+        let is_accepted = |consent: &Consent| order.accepted.iter().any(|a| a == name_of(*consent));
         let consents = plan.consents.iter().copied();
         let missing: BTreeSet<_> = consents.filter(|c| !is_accepted(c)).collect();
         if !missing.is_empty() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::Timestamp;
-use letters::{Consent, Delivered, Letter, Preview, Target, arrange};
+use letters::{Consent, Delivered, Letter, Preview, Target, Unsendable, arrange};
 
 use super::Console;
 use super::form::Fields;
@@ -142,6 +142,27 @@ pub(super) fn chosen(
     }
 }
 
+/// What a form calls a thing that is accepted.
+pub(super) fn name_of(consent: Consent) -> &'static str {
+    match consent {
+        Consent::Order => "order",
+        Consent::Hidden => "hidden",
+    }
+}
+
+/// Why a letter cannot go, and what can be done about it: the page has no other queue to choose.
+fn unsendable(why: &Unsendable) -> String {
+    match why {
+        Unsendable::OfAnotherQueue(_) => {
+            format!("{why}: `hooklane dlq replay --to` sends it to a queue that you name")
+        }
+        Unsendable::Unreadable(_) | Unsendable::WithoutRoom { .. } => {
+            format!("{why}: download its body, and send it as a new event")
+        }
+        Unsendable::WithoutGroup => why.to_string(),
+    }
+}
+
 impl Console {
     /// Letters that were chosen one by one are all there are; others may be hidden from those of a filter.
     pub(super) async fn preview_replay(
@@ -164,7 +185,7 @@ impl Console {
 
     /// Where a replay goes.
     pub(super) fn target(&self) -> Target {
-        Target::source(self.queues.source.clone())
+        Target::source(self.queues.source.clone()).worded(unsendable)
     }
 }
 

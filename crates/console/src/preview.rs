@@ -13,7 +13,7 @@ use maud::{Markup, html};
 
 use super::form::Fields;
 use super::layout::{self, Page, Tab, counted, form_token, grouped, moment, short, strange};
-use super::plan::{Kind, LONGEST_WHY, Plan, chosen};
+use super::plan::{Kind, LONGEST_WHY, Plan, chosen, name_of};
 use super::session::Session;
 use super::snapshot::Snapshot;
 use super::text::cut;
@@ -285,7 +285,7 @@ fn and_more(count: usize) -> Markup {
 
 /// A box of its own for each thing to accept: the form is not sent before it is ticked, and not taken either.
 fn accepting(consent: Consent) -> Markup {
-    let name = consent.name();
+    let name = name_of(consent);
     html! {
         div.field {
             label {

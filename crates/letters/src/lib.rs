@@ -51,5 +51,5 @@ pub use replay::replay;
 pub use report::{End, Missing, Report, Unseen};
 pub use scan::{MOST_MESSAGES, ScanOptions, scan};
 pub use take::{MOST_BYTES, TAKE_LEASE, Taken, take};
-pub use target::Target;
+pub use target::{Target, Unsendable};
 pub use text::pretty;

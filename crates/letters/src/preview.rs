@@ -51,24 +51,6 @@ pub enum Consent {
     Hidden,
 }
 
-impl Consent {
-    /// The option that gives it on the command line.
-    pub fn option(self) -> &'static str {
-        match self {
-            Self::Order => "--accept-order",
-            Self::Hidden => "--accept-hidden",
-        }
-    }
-
-    /// Its name in a form.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Order => "order",
-            Self::Hidden => "hidden",
-        }
-    }
-}
-
 /// One thing that a person has to agree to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -230,7 +212,7 @@ impl Preview {
             let newer = match target.outgoing(letter) {
                 Ok(_) => delivered.newer_than(letter, target),
                 Err(why) => {
-                    refused.push(Failure::of(letter, why));
+                    refused.push(Failure::of(letter, target.told(&why)));
                     Newer::None
                 }
             };

@@ -13,12 +13,39 @@ use crate::{Fate, Letter};
 /// SQS takes ten message attributes; what a replay carries is one.
 const OTHERS: usize = 9;
 
+/// Why a letter cannot be sent to a target. What to do about it depends on where a person is asked: each face says it
+/// ([`Target::worded`]).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsendable {
+    /// It is of another queue, this one, and the target takes its own only.
+    #[error("it came from another queue, {0}")]
+    OfAnotherQueue(String),
+    /// What the worker wrote on it cannot be read, and why.
+    #[error("{0}; its group and its history are unknown")]
+    Unreadable(String),
+    /// The target is a FIFO queue, and the letter has no group.
+    #[error("it has no message group, and a FIFO queue needs one")]
+    WithoutGroup,
+    /// The letter alone fills a message.
+    #[error(
+        "body and attributes fill the {most} bytes that {queue} takes: there is no room for its history"
+    )]
+    WithoutRoom {
+        /// The queue's `MaximumMessageSize`, in bytes.
+        most: usize,
+        /// The URL of the queue.
+        queue: String,
+    },
+}
+
 /// The queue that replayed events are sent to.
 #[derive(Debug, Clone)]
 pub struct Target {
     queue: Queue,
     /// Letters of other queues are refused.
     only_its_own: bool,
+    /// How a person is told that a letter cannot be sent.
+    words: fn(&Unsendable) -> String,
 }
 
 impl Target {
@@ -27,6 +54,7 @@ impl Target {
         Self {
             queue,
             only_its_own: true,
+            words: Unsendable::to_string,
         }
     }
 
@@ -35,7 +63,17 @@ impl Target {
         Self {
             queue,
             only_its_own: false,
+            words: Unsendable::to_string,
         }
+    }
+
+    /// The same, with a face's own words for why a letter cannot be sent: what is wrong, and the mend.
+    pub fn worded(self, words: fn(&Unsendable) -> String) -> Self {
+        Self { words, ..self }
+    }
+
+    pub(crate) fn told(&self, why: &Unsendable) -> String {
+        (self.words)(why)
     }
 
     /// The queue.
@@ -49,13 +87,13 @@ impl Target {
     ///
     /// # Errors
     /// Why this letter cannot be sent there.
-    pub fn outgoing(&self, letter: &Letter) -> Result<Outgoing, String> {
+    pub fn outgoing(&self, letter: &Letter) -> Result<Outgoing, Unsendable> {
         self.takes(letter)?;
         let replay = replay_of(letter)?;
         let (group, deduplication_id) = match self.queue.is_fifo() {
             true => {
                 let group = letter.group().map(str::to_owned);
-                let group = group.ok_or("it has no message group, and a FIFO queue needs one")?;
+                let group = group.ok_or(Unsendable::WithoutGroup)?;
                 let id = format!("{}~r", letter.message.message_id);
                 let id = match Breakage::FreshReplayId.is_made() {
                     true => format!("{id}{}", Uuid::new_v4()),
@@ -76,19 +114,14 @@ impl Target {
         })
     }
 
-    fn takes(&self, letter: &Letter) -> Result<(), String> {
+    fn takes(&self, letter: &Letter) -> Result<(), Unsendable> {
         match &letter.fate {
             Fate::Recorded(record)
                 if self.only_its_own && !is_same(&record.source_queue, self.queue.url()) =>
             {
-                Err(format!(
-                    "it came from another queue, {}: name it with --to",
-                    record.source_queue
-                ))
+                Err(Unsendable::OfAnotherQueue(record.source_queue.clone()))
             }
-            Fate::Unreadable(problem) => Err(format!(
-                "{problem}; its group and its history are unknown: export it and send its body as a new event"
-            )),
+            Fate::Unreadable(problem) => Err(Unsendable::Unreadable(problem.clone())),
             _ => Ok(()),
         }
     }
@@ -98,7 +131,7 @@ impl Target {
         letter: &Letter,
         replay: &Replay,
         body: usize,
-    ) -> Result<BTreeMap<String, Attribute>, String> {
+    ) -> Result<BTreeMap<String, Attribute>, Unsendable> {
         let mut own: Vec<_> = letter
             .message
             .attributes
@@ -110,18 +143,11 @@ impl Target {
         own.truncate(OTHERS);
         let size: usize = own.iter().map(|(name, a)| a.size(name)).sum();
         let used = body + size + Attribute::string("").size(REPLAY);
-        let room = self
-            .queue
-            .attributes()
-            .maximum_message_size
-            .checked_sub(used);
+        let most = self.queue.attributes().maximum_message_size;
+        let room = most.checked_sub(used);
         let Some(text) = room.and_then(|room| replay.to_json_within(room)) else {
-            return Err(format!(
-                "body and attributes fill the {} bytes that {} takes: there is no room for its history; export it \
-                 and send its body as a new event",
-                self.queue.attributes().maximum_message_size,
-                self.queue.url()
-            ));
+            let queue = self.queue.url().to_owned();
+            return Err(Unsendable::WithoutRoom { most, queue });
         };
         let own = own.into_iter().map(|(name, a)| (name.clone(), a.clone()));
         Ok(own
@@ -131,7 +157,7 @@ impl Target {
 }
 
 /// What the letter's next life carries of the earlier ones.
-fn replay_of(letter: &Letter) -> Result<Replay, String> {
+fn replay_of(letter: &Letter) -> Result<Replay, Unsendable> {
     match &letter.fate {
         Fate::Recorded(record) => Ok(Replay::of(record.clone())),
         Fate::Backstop(Some(replay)) => Ok(Replay {
@@ -139,7 +165,7 @@ fn replay_of(letter: &Letter) -> Result<Replay, String> {
             ..replay.clone()
         }),
         Fate::Backstop(None) => Ok(Replay::new(1, origin_of(letter))),
-        Fate::Unreadable(problem) => Err(problem.clone()),
+        Fate::Unreadable(problem) => Err(Unsendable::Unreadable(problem.clone())),
     }
 }
 

@@ -364,9 +364,11 @@ async fn letters_that_cannot_go_are_told_before_and_after() {
     let preview = ada.post("/replay/preview", &ALL).await;
     preview
         .says("1 letter cannot go")
-        .says("it came from another queue");
+        .says("it came from another queue")
+        .says("`hooklane dlq replay --to` sends it to a queue that you name");
     let result = ada.carry_out("/replay", &ALL, &[]).await;
     result.says("1 of 3 dead letters replayed, 1 failed, 1 left as they were");
+    result.says("`hooklane dlq replay --to`");
     let link = result
         .between(
             "<h2 id=\"failures-title\">What failed</h2><ul><li><a href=\"",

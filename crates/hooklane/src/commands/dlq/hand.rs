@@ -90,7 +90,7 @@ pub(super) async fn accepted(
 ) -> anyhow::Result<bool> {
     let what = format!("replay {}", in_hand(taken));
     if !missing.is_empty() && !is_a_person_here() {
-        let options: Vec<_> = missing.iter().map(|consent| consent.option()).collect();
+        let options: Vec<_> = missing.iter().copied().map(option).collect();
         let question = format!("{what} nevertheless?");
         return agreed(taken, &question, &options.join(" "), stop).await;
     }
@@ -104,6 +104,14 @@ pub(super) async fn accepted(
         }
     }
     Ok(true)
+}
+
+/// The option that accepts it.
+pub(super) fn option(consent: Consent) -> &'static str {
+    match consent {
+        Consent::Order => "--accept-order",
+        Consent::Hidden => "--accept-hidden",
+    }
 }
 
 fn is_a_person_here() -> bool {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use letters::{Consent, Delivered, Failure, Outcome, Preview, Row, Taken, Target, replay};
+use letters::{
+    Consent, Delivered, Failure, Outcome, Preview, Row, Taken, Target, Unsendable, replay,
+};
 use queue::{Clock, Queue, Sqs};
 use serde::Serialize;
 
@@ -92,7 +94,21 @@ async fn queues(configuration: &Source, to: Option<&str>) -> anyhow::Result<(Que
         Some(_) => Target::named(queue),
         None => Target::source(queue),
     };
-    Ok((dead, target))
+    Ok((dead, target.worded(unsendable)))
+}
+
+/// Why a letter cannot go, and the mend.
+fn unsendable(why: &Unsendable) -> String {
+    match why {
+        Unsendable::OfAnotherQueue(_) => format!("{why}: name it with --to"),
+        Unsendable::Unreadable(_) => {
+            format!("{why}: export it and send its body as a new event")
+        }
+        Unsendable::WithoutRoom { .. } => {
+            format!("{why}; export it and send its body as a new event")
+        }
+        Unsendable::WithoutGroup => why.to_string(),
+    }
 }
 
 fn tell(preview: &Preview) {
@@ -124,7 +140,7 @@ fn print_plan(taken: &Taken, preview: &Preview, json: bool) -> anyhow::Result<Ex
 /// The options that accept what is warned of.
 fn needed(preview: &Preview) -> Vec<&'static str> {
     let consents = preview.consents().into_iter();
-    consents.map(Consent::option).collect()
+    consents.map(hand::option).collect()
 }
 
 /// What a dry run prints.
@@ -196,6 +212,40 @@ impl<'a> Replayed<'a> {
             stopped: outcome.stopped,
             dry_run: false,
             failures: &outcome.failures,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_that_cannot_be_sent_is_told_what_to_do_on_the_command_line() {
+        let queue = || "https://sqs/a.fifo".to_owned();
+        for (why, told) in [
+            (
+                Unsendable::OfAnotherQueue(queue()),
+                "it came from another queue, https://sqs/a.fifo: name it with --to",
+            ),
+            (
+                Unsendable::Unreadable("no record".to_owned()),
+                "no record; its group and its history are unknown: export it and send its body as a new event",
+            ),
+            (
+                Unsendable::WithoutGroup,
+                "it has no message group, and a FIFO queue needs one",
+            ),
+            (
+                Unsendable::WithoutRoom {
+                    most: 1024,
+                    queue: queue(),
+                },
+                "body and attributes fill the 1024 bytes that https://sqs/a.fifo takes: there is no room for its \
+                 history; export it and send its body as a new event",
+            ),
+        ] {
+            assert_eq!(unsendable(&why), told);
         }
     }
 }
