@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use delivery::is_deceptive;
 use maud::{Markup, PreEscaped, Render, html};
 
 /// A text that came from elsewhere, in the direction its own characters have, on its own.
@@ -87,21 +88,9 @@ pub(super) fn hides(text: &str) -> bool {
     text.chars().any(is_hidden)
 }
 
-/// Control characters (but not line ends and tabs), those that turn the direction of writing around, and those
-/// that take no room.
+/// What deceives; but a page breaks lines, and has tabs.
 fn is_hidden(character: char) -> bool {
-    match character {
-        '\n' | '\t' => false,
-        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => true,
-        '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' => true,
-        // What fonts leave out (Unicode, Default_Ignorable_Code_Point), but not the joiners and variation selectors
-        // that scripts and emoji need.
-        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' => {
-            true
-        }
-        '\u{3164}' | '\u{ffa0}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' => true,
-        _ => character.is_control(),
-    }
+    !matches!(character, '\n' | '\t') && is_deceptive(character)
 }
 
 /// The first `most` characters, with a sign that there is more.
@@ -136,7 +125,13 @@ mod tests {
         );
         assert!(hides("\r") && !hides("é\u{200d}\n"));
         // Soft hyphen, Hangul filler, and the tags in which a whole sentence can hide.
-        for unseen in ["a\u{ad}b", "\u{3164}", "\u{206a}", "a\u{e0068}\u{e0069}"] {
+        for unseen in [
+            "a\u{ad}b",
+            "\u{3164}",
+            "\u{206a}",
+            "\u{ffff}",
+            "a\u{e0068}\u{e0069}",
+        ] {
             assert!(hides(unseen), "{unseen:?}");
         }
         assert!(!hides("क\u{200d}ष ❤\u{fe0f} 葛\u{e0100}"));

@@ -1,12 +1,14 @@
 //! The few characters of a receiver's answer that people get to see.
 
+use crate::is_deceptive;
+
 /// The longest excerpt, in characters.
 pub const EXCERPT_CHARS: usize = 512;
 
 /// The first [`EXCERPT_CHARS`] characters of an answer's body, fit for a terminal, a log and an SQS attribute.
 ///
-/// Invalid UTF-8, control characters and characters outside [XML 1.0] (all that SQS takes) become U+FFFD, as do the
-/// bidirectional controls that make a terminal show another text than is there. Line breaks and tabs become spaces.
+/// Invalid UTF-8 and [what deceives](is_deceptive) become U+FFFD, and with it all characters outside [XML 1.0] (SQS takes no
+/// others). Line breaks and tabs become spaces.
 ///
 /// [XML 1.0]: https://www.w3.org/TR/REC-xml/#charsets
 pub fn clean_excerpt(body: &[u8]) -> String {
@@ -20,9 +22,7 @@ pub fn clean_excerpt(body: &[u8]) -> String {
 fn clean(c: char) -> char {
     match c {
         '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => ' ',
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
-        '\u{FFFE}' | '\u{FFFF}' => char::REPLACEMENT_CHARACTER,
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c if is_deceptive(c) => char::REPLACEMENT_CHARACTER,
         c => c,
     }
 }
@@ -57,6 +57,16 @@ mod tests {
             clean_excerpt("\u{85}\u{202E}\u{2066}\u{FFFE}\u{FFFF}".as_bytes()),
             "\u{FFFD}".repeat(5)
         );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_or_turns_the_writing_around_is_replaced() {
+        assert_eq!(
+            clean_excerpt("a\u{61c}b\u{200e}c\u{200b}d\u{ad}e\u{e0041}f".as_bytes()),
+            "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FFFD}e\u{FFFD}f"
+        );
+        let joined = "क\u{200d}ष ❤\u{fe0f}";
+        assert_eq!(clean_excerpt(joined.as_bytes()), joined);
     }
 
     #[test]

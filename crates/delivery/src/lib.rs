@@ -4,6 +4,7 @@
 
 mod callback;
 mod dead_letter;
+mod deceptive;
 mod excerpt;
 mod lane;
 mod lifetime;
@@ -20,6 +21,7 @@ mod target;
 
 pub use callback::{Callback, masked};
 pub use dead_letter::{DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_letter_group};
+pub use deceptive::is_deceptive;
 pub use excerpt::*;
 pub use lane::{Hide, LONGEST_HIDE, LONGEST_HOLD, Lane, hold};
 pub use lifetime::Lifetime;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
 
+use delivery::is_deceptive;
 use serde::Serialize;
 
 /// Nobody reads our standard output any more: a reason to end, quietly.
@@ -70,16 +71,18 @@ pub(crate) fn width() -> Option<usize> {
     Some(width.0.into())
 }
 
-/// The same JSON with what could command a terminal escaped: JSON escapes the older controls itself, and the
-/// others occur in its strings only.
+/// The same JSON with what deceives escaped: JSON escapes the older controls itself, and the others occur in its
+/// strings only.
 pub(crate) fn harmless_json(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
             '\n' | '\r' | '\t' => harmless.push(character),
-            _ if commands_a_terminal(character) => {
-                // Writing to a String cannot fail.
-                let _ = write!(harmless, "\\u{:04x}", u32::from(character));
+            _ if is_deceptive(character) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(harmless, "\\u{unit:04x}");
+                }
             }
             _ => harmless.push(character),
         }
@@ -87,14 +90,14 @@ pub(crate) fn harmless_json(json: &str) -> String {
     harmless
 }
 
-/// A text that came from elsewhere, safe for a terminal: what could move the cursor, rename the window or
+/// A text that came from elsewhere, safe for a terminal: what could move the cursor, rename the window, hide, or
 /// show the text in another order is written as `\u{…}`, line ends and tabs kept.
 pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' | '\t' => printable.push(character),
-            _ if commands_a_terminal(character) => printable.extend(character.escape_unicode()),
+            _ if is_deceptive(character) => printable.extend(character.escape_unicode()),
             _ => printable.push(character),
         }
     }
@@ -110,15 +113,6 @@ pub(crate) fn one_line(text: &str) -> String {
         }
     }
     line
-}
-
-/// Control characters, old and new, the line ends of Unicode, and those that turn the direction of writing around.
-fn commands_a_terminal(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
 }
 
 fn told(error: io::Error) -> anyhow::Error {
@@ -146,6 +140,16 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_seen_is_written_as_its_number() {
+        assert_eq!(
+            printable("a\u{ad}b\u{200b}\u{feff}\u{e0041}"),
+            "a\\u{ad}b\\u{200b}\\u{feff}\\u{e0041}"
+        );
+        let joined = "क\u{200d}ष ❤\u{fe0f}";
+        assert_eq!(printable(joined), joined);
+    }
+
+    #[test]
     fn a_text_on_one_line_has_no_line_ends_of_any_kind() {
         let hostile = "a\nb\r\nc\td\u{b}e\u{c}f\u{85}g\u{2028}h\u{2029}i\u{1c}";
         let line = one_line(hostile);
@@ -155,11 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_its_value_and_loses_what_commands_a_terminal() {
-        let hostile = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}é";
+    fn json_keeps_its_value_and_loses_what_deceives() {
+        let hostile = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}é\u{200b}\u{e0041}🦀";
         let json = serde_json::to_string(hostile).unwrap();
         let harmless = harmless_json(&json);
-        assert_eq!(harmless, r#""\u001b[2J\u009b31m\u007f\u202eé""#);
+        assert_eq!(
+            harmless,
+            r#""\u001b[2J\u009b31m\u007f\u202eé\u200b\udb40\udc41🦀""#
+        );
         assert_eq!(serde_json::from_str::<String>(&harmless).unwrap(), hostile);
     }
 }
