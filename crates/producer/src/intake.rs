@@ -85,7 +85,7 @@ impl<R: AsyncBufRead + Unpin> Intake<R> {
                 Checked::Event(number, Ready { sent_as, ..ready })
             }
             Err(error) => {
-                self.tally.reject(number, error);
+                self.tally.reject(number, error.into());
                 Checked::Nothing
             }
         }))

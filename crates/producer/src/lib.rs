@@ -25,5 +25,5 @@ pub use ids::InputName;
 pub use line::BadLine;
 pub use options::{SendError, SendOptions};
 pub use reader::MAX_LINE_BYTES;
-pub use report::{MAX_REPORTED, Progress, Rejected, SendReport, StopReason};
+pub use report::{MAX_REPORTED, Progress, Rejected, Rejection, SendReport, StopReason};
 pub use send::{check, send, send_checkpointed, send_strict, send_strict_checkpointed};

@@ -18,7 +18,7 @@ pub enum BadLine {
     Invalid(#[from] InvalidEvent),
     /// A FIFO queue needs a message group.
     #[error(
-        "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines (`--event-setup`)"
+        "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines"
     )]
     NoSetup,
     /// A group that is not named after an event setup.
@@ -204,7 +204,7 @@ mod tests {
     fn a_line_without_a_setup_is_bad_on_a_fifo_queue() {
         assert_eq!(
             error(&rules(), "{}"),
-            "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines (`--event-setup`)"
+            "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines"
         );
         for group in ["", "EventSetup_", "other", "EventSetup_\u{e9}"] {
             let line = format!(r#"{{"MessageGroupId":"{group}"}}"#);

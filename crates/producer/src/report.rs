@@ -5,6 +5,7 @@ use std::time::Duration;
 use queue::QueueError;
 use queue::limits::AGAIN_WITHIN;
 
+use crate::line::BadLine;
 use crate::plan::Halt;
 
 /// Rejected lines that are reported one by one; beyond it they are only counted.
@@ -15,8 +16,30 @@ pub const MAX_REPORTED: usize = 1000;
 pub struct Rejected {
     /// Its number, counted from 1.
     pub line: u64,
-    /// What is wrong with it.
-    pub error: String,
+    /// Why.
+    pub why: Rejection,
+}
+
+/// Why a line was not sent. Which option mends it is for the program to say whose option it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// It is no event that the queue would take.
+    #[error(transparent)]
+    Bad(#[from] BadLine),
+    /// Amazon SQS refused it, in these words.
+    #[error("{0}")]
+    Refused(String),
+    /// Amazon SQS took it for the event of that line.
+    #[error(
+        "taken for a duplicate of line {0} and dropped: the queue deduplicates over all its groups"
+    )]
+    DuplicateOfLine(u64),
+    /// Amazon SQS took it for an event that another producer sent to the group.
+    #[error(
+        "taken for a duplicate of another producer's event in the same millisecond and dropped: producers that \
+         send to one group at the same time need a lane each"
+    )]
+    DuplicateOfAnother,
 }
 
 /// What became of the lines.
@@ -117,11 +140,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn reject(&mut self, line: u64, error: impl ToString) {
+    pub(crate) fn reject(&mut self, line: u64, why: Rejection) {
         self.rejected_total += 1;
         if self.rejected.len() < MAX_REPORTED {
-            let error = error.to_string();
-            self.rejected.push(Rejected { line, error });
+            self.rejected.push(Rejected { line, why });
         }
     }
 

@@ -17,7 +17,7 @@ use crate::checkpoint::{Change, Checkpoint};
 use crate::intake::{Checked, Earlier, Intake};
 use crate::options::{SendError, SendOptions, limits};
 use crate::plan::{Answer, Halt, Moment, Plan, Sendable};
-use crate::report::{Progress, SendReport, StopReason};
+use crate::report::{Progress, Rejection, SendReport, StopReason};
 use crate::seen::Seen;
 
 /// Calls in flight at most; a group has at most one event in them.
@@ -346,7 +346,8 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             EntryErrorKind::Throttled => self.fail(error.to_string(), false),
             EntryErrorKind::Server => self.fail(error.to_string(), true),
             _ if error.blames_message() => {
-                self.refuse(line, format!("refused by Amazon SQS: {error}"))
+                let told = format!("refused by Amazon SQS: {error}");
+                self.refuse(line, Rejection::Refused(told))
             }
             EntryErrorKind::QueueMissing => Answer::Halted(Halt::Queue(QueueError::NotFound {
                 url: self.queue.url().to_owned(),
@@ -365,17 +366,12 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
     fn judge_sent(&mut self, line: u64, group: Option<&str>, sent: &Sent) -> Answer {
         let sequence_number = sent.sequence_number.as_deref();
         if let Some(earlier) = self.seen.note(&sent.message_id, line) {
-            let error = format!(
-                "taken for a duplicate of line {earlier} and dropped: the queue deduplicates over all its groups"
-            );
-            return self.refuse(line, error);
+            return self.refuse(line, Rejection::DuplicateOfLine(earlier));
         }
         if let (Some(group), Some(number)) = (group, sequence_number)
             && !self.seen.is_next(group, number)
         {
-            let error = "taken for a duplicate of another producer's event in the same millisecond and dropped: \
-                 producers that send to one group at the same time need a lane each (`--lane`)";
-            return self.refuse(line, error);
+            return self.refuse(line, Rejection::DuplicateOfAnother);
         }
         self.intake.tally.sent += 1;
         Answer::Sent
@@ -386,15 +382,15 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             QueueError::Throttled { .. } => self.fail(error.to_string(), false),
             QueueError::Unreachable { .. } => self.fail(error.to_string(), true),
             error if error.blames_message() => match together {
-                1 => self.refuse(line, error),
+                1 => self.refuse(line, Rejection::Refused(error.to_string())),
                 _ => Answer::RefusedTogether,
             },
             _ => Answer::Halted(Halt::Queue(error.clone())),
         }
     }
 
-    fn refuse(&mut self, line: u64, error: impl ToString) -> Answer {
-        self.intake.tally.reject(line, error);
+    fn refuse(&mut self, line: u64, why: Rejection) -> Answer {
+        self.intake.tally.reject(line, why);
         Answer::Refused
     }
 

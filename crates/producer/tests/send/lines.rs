@@ -21,9 +21,9 @@ fn for_setup(id: &str) -> SendOptions {
     }
 }
 
-fn rejected(report: &SendReport) -> Vec<(u64, &str)> {
+fn rejected(report: &SendReport) -> Vec<(u64, String)> {
     let rejected = report.rejected.iter();
-    rejected.map(|r| (r.line, r.error.as_str())).collect()
+    rejected.map(|r| (r.line, r.why.to_string())).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,6 +69,7 @@ async fn bad_lines_are_reported_by_number_and_their_group_goes_on() {
             "`MessageGroupId` is `EventSetup_8`, but the event setup given for all lines makes it `EventSetup_7`",
         ),
     ];
+    let expected = expected.map(|(line, why)| (line, why.to_owned()));
     assert_eq!(rejected(&report), expected);
     assert_eq!(
         (report.sent, report.rejected_total, report.unsent_from),
@@ -175,7 +176,7 @@ async fn a_strict_send_sends_nothing_if_a_line_is_bad() {
     assert_eq!((report.sent, report.unsent_from), (0, Some(1)));
     assert_eq!(
         rejected(&report),
-        [(301, "not valid JSON at byte 0: expected value")]
+        [(301, "not valid JSON at byte 0: expected value".to_owned())]
     );
     assert!(matches!(report.stopped, Some(StopReason::Strict)));
     assert_eq!(rig.take_all().await.len(), 0);

@@ -318,7 +318,8 @@ async fn an_event_that_sqs_swallowed_is_reported() {
     assert_eq!(report.rejected[0].line, 2);
     assert!(
         report.rejected[0]
-            .error
+            .why
+            .to_string()
             .contains("duplicate of line 1 and dropped"),
         "{report:?}"
     );
@@ -372,7 +373,7 @@ async fn a_refused_event_is_reported_and_its_group_goes_on() {
     );
     assert_eq!(report.rejected[0].line, 2);
     assert_eq!(
-        report.rejected[0].error,
+        report.rejected[0].why.to_string(),
         "refused by Amazon SQS: InvalidParameterValue: scripted"
     );
     assert_eq!(rig.take_numbers("EventSetup_1").await, [1, 3]);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use producer::{SendReport, StopReason};
+use producer::{BadLine, Rejection, SendReport, StopReason};
 use serde::Serialize;
 
 /// Line numbers that are listed before they are counted only.
@@ -24,7 +24,7 @@ pub(super) enum Again {
 #[derive(Serialize)]
 pub(super) struct Sent<'a> {
     sent: u64,
-    rejected: Vec<Rejected<'a>>,
+    rejected: Vec<Rejected>,
     rejected_total: u64,
     unsent_from: Option<u64>,
     sent_beyond: &'a [u64],
@@ -35,16 +35,16 @@ pub(super) struct Sent<'a> {
 }
 
 #[derive(Serialize)]
-struct Rejected<'a> {
+struct Rejected {
     line: u64,
-    error: &'a str,
+    error: String,
 }
 
 impl<'a> Sent<'a> {
     pub(super) fn of(report: &'a SendReport, checkpoint: Option<&'a Path>) -> Self {
         let rejected = report.rejected.iter().map(|rejected| Rejected {
             line: rejected.line,
-            error: &rejected.error,
+            error: told(&rejected.why),
         });
         Self {
             sent: report.sent,
@@ -59,13 +59,23 @@ impl<'a> Sent<'a> {
     }
 }
 
+/// Why a line was not sent, and the option that would mend it.
+fn told(why: &Rejection) -> String {
+    match why {
+        Rejection::Bad(BadLine::NoSetup) => format!("{why} (`--event-setup`)"),
+        Rejection::DuplicateOfAnother => format!("{why} (`--lane`)"),
+        why => why.to_string(),
+    }
+}
+
 /// What went wrong, line by line: for standard error.
 pub(super) fn complaints(report: &SendReport, name: &str, again: Again) -> Vec<String> {
     let mut complaints = Vec::new();
     for rejected in &report.rejected {
         complaints.push(format!(
             "{name}:{}: not sent: {}",
-            rejected.line, rejected.error
+            rejected.line,
+            told(&rejected.why)
         ));
     }
     let more = report.rejected_total - report.rejected.len() as u64;
@@ -193,7 +203,7 @@ mod tests {
     fn a_file_of_which_no_line_is_an_event_is_told_what_a_line_must_be() {
         let bad = |line| producer::Rejected {
             line,
-            error: "not valid JSON".to_owned(),
+            why: Rejection::Bad(BadLine::NotASetup),
         };
         let mut report = SendReport {
             rejected: vec![bad(1), bad(2)],
@@ -211,6 +221,28 @@ mod tests {
             complaints(&report, "pretty.json", Again::FromCheckpoint).len(),
             2
         );
+    }
+
+    #[test]
+    fn a_line_is_told_with_the_option_that_mends_it() {
+        for (why, text) in [
+            (
+                Rejection::Bad(BadLine::NoSetup),
+                "names no event setup: it has no `MessageGroupId`, and no event setup is given for all lines \
+                 (`--event-setup`)",
+            ),
+            (
+                Rejection::DuplicateOfAnother,
+                "taken for a duplicate of another producer's event in the same millisecond and dropped: producers \
+                 that send to one group at the same time need a lane each (`--lane`)",
+            ),
+            (
+                Rejection::Bad(BadLine::NotASetup),
+                "`MessageGroupId` must be `EventSetup_<id>`",
+            ),
+        ] {
+            assert_eq!(told(&why), text);
+        }
     }
 
     #[test]
@@ -247,7 +279,7 @@ mod tests {
         let report = SendReport {
             rejected: vec![producer::Rejected {
                 line: 3,
-                error: "not JSON".to_owned(),
+                why: Rejection::Refused("not JSON".to_owned()),
             }],
             rejected_total: 1,
             ..report()
