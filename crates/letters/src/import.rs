@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, Seek, SeekFrom};
 use std::time::Duration;
 
+use queue::limits::{AGAIN_WITHIN, batch_bytes};
 use queue::{EntryError, EntryErrorKind, MAX_BATCH, Outgoing, Queue, QueueError, Sent};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -21,15 +22,8 @@ pub use report::{
     Checked, ImportEnd, ImportProgress, Imported, MAX_REPORTED, Rejected, RejectedLines,
 };
 
-/// For so long after its first try a line is tried again. SQS forgets a deduplication id after five minutes; a last
-/// call, with the tries within it, still ends before that.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(4 * 60);
-
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// What one call takes, in bytes: 1 MiB, and 256 KiB when that was also the most a message could have.
-const BATCH_BYTES: usize = 1024 * 1024;
 
 /// So many lines are checked without letting others have their turn.
 const LINES_PER_TURN: u64 = 64;
@@ -213,8 +207,7 @@ impl<R: BufRead, P: FnMut(ImportProgress)> Importer<'_, R, P> {
 
     /// This letter and those that can go with it: no two of a group, since one that fails must not be overtaken.
     fn batch(&mut self, first: Entry) -> Vec<Entry> {
-        let limit = self.queue.attributes().maximum_message_size;
-        let limit = limit.clamp(BATCH_BYTES / 4, BATCH_BYTES);
+        let limit = batch_bytes(self.queue.attributes().maximum_message_size);
         let mut size = first.message.size();
         let mut batch = vec![first];
         while batch.len() < MAX_BATCH {
@@ -240,7 +233,7 @@ impl<R: BufRead, P: FnMut(ImportProgress)> Importer<'_, R, P> {
     /// # Errors
     /// Why the import ends, and at which line.
     async fn send(&mut self, mut left: Vec<Entry>) -> Result<(), (u64, ImportEnd)> {
-        let (give_up_at, mut pause) = (Instant::now() + GIVE_UP_AFTER, FIRST_PAUSE);
+        let (give_up_at, mut pause) = (Instant::now() + AGAIN_WITHIN, FIRST_PAUSE);
         let (mut sent, mut alone) = (Vec::new(), false);
         while !left.is_empty() {
             let rest = left.split_off(if alone { 1 } else { left.len() });

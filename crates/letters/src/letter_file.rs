@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use delivery::{DEAD_LETTER, REPLAY, Reason, Replay};
 use event::Timestamp;
+use queue::limits::{MAX_ATTRIBUTES, MAX_MESSAGE_BYTES};
 use queue::{Attribute, AttributeValue};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,12 +20,6 @@ use crate::{Fate, Letter};
 
 /// The version of the format.
 const VERSION: u32 = 1;
-
-/// SQS takes ten message attributes.
-const MAX_ATTRIBUTES: usize = 10;
-
-/// The most that any queue takes as one message, in bytes of body and attributes.
-const MAX_MESSAGE: usize = 1_048_576;
 
 /// One line: a letter, and how it comes back. Fields may be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +107,7 @@ fn identity(letter: &Letter) -> Option<(String, Attribute)> {
         && letter.message.attributes.len() < MAX_ATTRIBUTES
         && !letter.message.attributes.contains_key(REPLAY);
     let used = letter.size() + Attribute::string("").size(REPLAY);
-    let room = MAX_MESSAGE.checked_sub(used).filter(|_| is_new)?;
+    let room = MAX_MESSAGE_BYTES.checked_sub(used).filter(|_| is_new)?;
     let replay = Replay::new(0, origin_of(letter)).to_json_within(room)?;
     Some((REPLAY.to_owned(), Attribute::string(replay)))
 }

@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use delivery::{DEAD_LETTER, Origin, REPLAY, Replay};
 use event::{EVENT_NAME, Event};
-use queue::{Attribute, Outgoing, Queue};
+use queue::{Attribute, Outgoing, Queue, is_same_url, with_record};
 use uuid::Uuid;
 
 use crate::breakage::Breakage;
 use crate::{Fate, Letter};
-
-/// SQS takes ten message attributes; what a replay carries is one.
-const OTHERS: usize = 9;
 
 /// Why a letter cannot be sent to a target. What to do about it depends on where a person is asked: each face says it
 /// ([`Target::worded`]).
@@ -117,7 +114,7 @@ impl Target {
     fn takes(&self, letter: &Letter) -> Result<(), Unsendable> {
         match &letter.fate {
             Fate::Recorded(record)
-                if self.only_its_own && !is_same(&record.source_queue, self.queue.url()) =>
+                if self.only_its_own && !is_same_url(&record.source_queue, self.queue.url()) =>
             {
                 Err(Unsendable::OfAnotherQueue(record.source_queue.clone()))
             }
@@ -132,27 +129,16 @@ impl Target {
         replay: &Replay,
         body: usize,
     ) -> Result<BTreeMap<String, Attribute>, Unsendable> {
-        let mut own: Vec<_> = letter
-            .message
-            .attributes
-            .iter()
-            .filter(|(name, _)| ![DEAD_LETTER, REPLAY].contains(&name.as_str()))
-            .collect();
         // Should there be one too many, the event's name is not the one that goes.
-        own.sort_by_key(|(name, _)| *name != EVENT_NAME);
-        own.truncate(OTHERS);
-        let size: usize = own.iter().map(|(name, a)| a.size(name)).sum();
-        let used = body + size + Attribute::string("").size(REPLAY);
+        let own = letter
+            .message
+            .own_attributes(&[DEAD_LETTER, REPLAY], EVENT_NAME);
         let most = self.queue.attributes().maximum_message_size;
-        let room = most.checked_sub(used);
-        let Some(text) = room.and_then(|room| replay.to_json_within(room)) else {
-            let queue = self.queue.url().to_owned();
-            return Err(Unsendable::WithoutRoom { most, queue });
-        };
-        let own = own.into_iter().map(|(name, a)| (name.clone(), a.clone()));
-        Ok(own
-            .chain([(REPLAY.to_owned(), Attribute::string(text))])
-            .collect())
+        let carried = with_record(&own, body, most, REPLAY, |room| replay.to_json_within(room));
+        carried.ok_or_else(|| Unsendable::WithoutRoom {
+            most,
+            queue: self.queue.url().to_owned(),
+        })
     }
 }
 
@@ -182,17 +168,4 @@ pub(crate) fn origin_of(letter: &Letter) -> Origin {
         group: message.group.clone(),
         sent_at: message.sent_at,
     }
-}
-
-/// Whether two URLs name one queue: a queue has several addresses (endpoints, a local name), and always the
-/// same account and name at its end.
-pub(crate) fn is_same(a: &str, b: &str) -> bool {
-    let name = |url: &str| {
-        let mut parts = url.trim_end_matches('/').rsplit('/');
-        parts
-            .next()
-            .map(str::to_owned)
-            .zip(parts.next().map(str::to_owned))
-    };
-    name(a) == name(b)
 }

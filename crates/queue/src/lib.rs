@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod attributes;
+mod carry;
 mod clock;
 mod connection;
 mod dates;
@@ -15,6 +16,7 @@ mod queue;
 mod same;
 
 pub use attributes::{DedupScope, QueueAttributes};
+pub use carry::{Named, with_record};
 pub use clock::{Clock, Uptime};
 pub use connection::Sqs;
 pub use error::{EntryError, EntryErrorKind, QueueError};

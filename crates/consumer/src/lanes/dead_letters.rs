@@ -7,8 +7,7 @@ use delivery::{
     Attempt, DEAD_LETTER, DeadLetter, Death, Origin, REPLAY, Replay, Verdict, dead_letter_group,
 };
 use event::EVENT_NAME;
-use queue::limits::MAX_ATTRIBUTES;
-use queue::{Attribute, Outgoing, Queue, QueueError, Received};
+use queue::{Attribute, Outgoing, Queue, QueueError, Received, with_record};
 
 /// The dead-letter record of a message that is set aside.
 pub(crate) fn letter(
@@ -89,9 +88,6 @@ fn not_sent(error: QueueError) -> NotSent {
     }
 }
 
-/// Of the attributes that a message may have, the record is one.
-const OTHERS: usize = MAX_ATTRIBUTES - 1;
-
 /// The message's own attributes and the record, within what the queue takes. Where room is short the record
 /// goes before the other attributes, of which the event's name goes last.
 fn attributes(
@@ -99,35 +95,19 @@ fn attributes(
     letter: &DeadLetter,
     maximum_message_size: usize,
 ) -> BTreeMap<String, Attribute> {
-    let overhead = message.body.len() + Attribute::string("").size(DEAD_LETTER);
-    let room = maximum_message_size.saturating_sub(overhead);
-    let own = own_attributes(message);
-    for kept in [OTHERS, 1, 0] {
+    let own = message.own_attributes(&[DEAD_LETTER, REPLAY], EVENT_NAME);
+    let body = message.body.len();
+    let carried = [own.len(), 1, 0].iter().find_map(|&kept| {
         let kept = &own[..kept.min(own.len())];
-        let size: usize = kept.iter().map(|(name, a)| a.size(name)).sum();
-        if let Some(record) = room
-            .checked_sub(size)
-            .and_then(|room| letter.to_json_within(room))
-        {
-            let record = (DEAD_LETTER.to_owned(), Attribute::string(record));
-            return kept.iter().cloned().chain([record]).collect();
-        }
-    }
+        let record = |room| letter.to_json_within(room);
+        with_record(kept, body, maximum_message_size, DEAD_LETTER, record)
+    });
     // A body that fills the queue's limit leaves no room at all: the event is kept, with the earlier lives it came
     // with, and the record is in the log.
-    own.into_iter().chain(earlier_lives(message)).collect()
-}
-
-/// What the message carries besides our own records, the event's name first.
-fn own_attributes(message: &Received) -> Vec<(String, Attribute)> {
-    let mut own: Vec<_> = message
-        .attributes
-        .iter()
-        .filter(|(name, _)| ![DEAD_LETTER, REPLAY].contains(&name.as_str()))
-        .map(|(name, attribute)| (name.clone(), attribute.clone()))
-        .collect();
-    own.sort_by_key(|(name, _)| name != EVENT_NAME);
-    own
+    carried.unwrap_or_else(|| {
+        let own = own.iter().map(|&(name, a)| (name.clone(), a.clone()));
+        own.chain(earlier_lives(message)).collect()
+    })
 }
 
 fn earlier_lives(message: &Received) -> Option<(String, Attribute)> {

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use delivery::{REPLAY, dead_letter_group};
 use event::unsendable_character;
+use queue::limits::MAX_ID;
 use queue::{Attribute, AttributeValue, Outgoing, QueueAttributes};
 
 use crate::letter_file::Line;
-
-/// Group and deduplication ids have at most so many characters.
-const MAX_ID: usize = 128;
 
 /// The message that puts a letter back: its body, attributes and group, and the deduplication id that its line
 /// has. To a standard queue neither of the two means anything.

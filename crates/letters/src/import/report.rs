@@ -2,12 +2,11 @@
 
 use std::io;
 
-use queue::QueueError;
+use queue::limits::AGAIN_WITHIN;
+use queue::{QueueError, is_same_url};
 use serde::Serialize;
 
-use super::GIVE_UP_AFTER;
 use crate::letter_file::Line;
-use crate::target::is_same;
 
 /// Rejected lines that are reported one by one; beyond it they are only counted.
 pub const MAX_REPORTED: usize = 1_000;
@@ -67,7 +66,7 @@ pub enum ImportEnd {
     #[error("stopped on request")]
     Asked,
     /// A line had no success for four minutes.
-    #[error("line {line} could not be sent for {} minutes: {error}", GIVE_UP_AFTER.as_secs() / 60)]
+    #[error("line {line} could not be sent for {} minutes: {error}", AGAIN_WITHIN.as_secs() / 60)]
     GaveUp {
         /// The line.
         line: u64,
@@ -102,7 +101,7 @@ pub struct ImportProgress {
 impl Checked {
     pub(super) fn note(&mut self, line: &Line, queue_url: &str) {
         self.good += 1;
-        if !is_same(&line.queue, queue_url) {
+        if !is_same_url(&line.queue, queue_url) {
             let (count, _) = self.foreign.get_or_insert_with(|| (0, line.queue.clone()));
             *count += 1;
         }
