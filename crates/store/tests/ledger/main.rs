@@ -5,6 +5,7 @@ mod emulator;
 
 mod dynamodb;
 mod every_place;
+mod formats;
 mod network;
 mod place;
 mod processes;
