@@ -26,7 +26,7 @@ pub use excerpt::*;
 pub use lane::{Hide, LONGEST_HIDE, LONGEST_HOLD, Lane, hold};
 pub use lifetime::Lifetime;
 pub use outcome::{Answer, Failure, FailureKind, Outcome};
-pub use record::{Attempt, GroupNote, MOST_BEGUN, Record, RecordState, Verdict, Visit, Watch};
+pub use record::{Attempt, MOST_BEGUN, Record, RecordState, Verdict, Visit};
 pub use replay::{REPLAY, Replay};
 pub use request::{InQueue, Posting, webhook_id};
 pub use schedule::{

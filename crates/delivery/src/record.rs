@@ -1,12 +1,11 @@
 //! What the attempt ledger remembers of one message, and what a new receive of it may do.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureKind, Lifetime, Outcome, Reason, RetrySchedule, sequence_order};
+use crate::{FailureKind, Lifetime, Outcome, Reason, RetrySchedule};
 
 /// One HTTP request of ours and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,80 +129,6 @@ pub enum RecordState {
     Exhausted(Verdict),
     /// It was accepted, or lies in the internal queue, and its delete failed: it is only deleted.
     Done,
-    /// Of a message group, not of a message, as versions before wrote it: its events have been delivered up to this
-    /// sequence number.
-    DeliveredUpTo(String),
-    /// Of a message group: what is known of its dead.
-    Group(GroupNote),
-    /// Of a queue: the message groups of which an event died and nothing newer has been accepted since.
-    Watched(BTreeMap<String, Watch>),
-}
-
-/// What the ledger knows of a message group of which an event died. Sequence numbers are those of first lives.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct GroupNote {
-    /// The newest event that was set aside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub newest_dead: Option<String>,
-    /// Up to which event it has been delivered, as far as anybody noted it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delivered_up_to: Option<String>,
-}
-
-impl GroupNote {
-    /// The note of a group in its record.
-    pub fn of(record: &Record) -> Self {
-        match &record.state {
-            RecordState::Group(note) => note.clone(),
-            RecordState::DeliveredUpTo(number) => Self {
-                newest_dead: None,
-                delivered_up_to: Some(number.clone()),
-            },
-            _ => Self::default(),
-        }
-    }
-
-    /// An event was set aside.
-    #[must_use]
-    pub fn with_death(self, number: &str) -> Self {
-        Self {
-            newest_dead: Some(newer(self.newest_dead, number)),
-            ..self
-        }
-    }
-
-    /// An event was accepted.
-    #[must_use]
-    pub fn with_delivery(self, number: &str) -> Self {
-        Self {
-            delivered_up_to: Some(newer(self.delivered_up_to, number)),
-            ..self
-        }
-    }
-
-    /// Whether something newer than all its dead has been delivered: of each of them all is known.
-    pub fn is_settled(&self) -> bool {
-        match (&self.newest_dead, &self.delivered_up_to) {
-            (Some(dead), Some(delivered)) => sequence_order(dead, delivered).is_le(),
-            (dead, _) => dead.is_none(),
-        }
-    }
-}
-
-fn newer(known: Option<String>, number: &str) -> String {
-    match known {
-        Some(known) if sequence_order(&known, number).is_ge() => known,
-        _ => number.to_owned(),
-    }
-}
-
-/// Since when the next acceptance of a message group is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Watch {
-    /// When the first of its events died that are waited behind.
-    pub since: Timestamp,
-    /// When this was last made sure of, to the day.
-    pub last: Timestamp,
 }
 
 impl RecordState {

@@ -1,4 +1,4 @@
-//! What a place for records must be able to do. What a record means, and when it is of no more use, is not its
+//! What a place for records and notes must be able to do. What they mean, and when they are of no more use, is not its
 //! business.
 
 use std::pin::Pin;
@@ -6,9 +6,9 @@ use std::pin::Pin;
 use delivery::Record;
 use event::Timestamp;
 
-use crate::LedgerError;
+use crate::{LedgerError, Note, NoteKey, SeenNote};
 
-/// The most records one call of [`Backend::expire`] removes.
+/// The most records and notes one call of [`Backend::expire`] removes.
 pub const MAX_EXPIRED: usize = 1_000;
 
 /// A future of a [`Backend`], boxed so that the trait is object safe.
@@ -19,7 +19,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Key {
     /// The URL of the source queue.
     pub queue: String,
-    /// The MessageId; `group:` and its name for the note of a message group, `groups:watched` for those watched.
+    /// The MessageId.
     pub message_id: String,
     /// The message group (FIFO). Written down for people; not part of the identity.
     pub group: Option<String>,
@@ -34,7 +34,7 @@ pub struct Seen {
     pub version: i64,
 }
 
-/// Where records are kept: one per message, each write conditional on what was read.
+/// Where records and notes are kept: one per key, each write conditional on what was read.
 pub trait Backend: Send + Sync + 'static {
     /// Reads the record of a message, as the last write left it.
     ///
@@ -63,7 +63,29 @@ pub trait Backend: Send + Sync + 'static {
     /// When not all could be removed.
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>>;
 
-    /// Removes records last written before a moment, at most [`MAX_EXPIRED`]; says how many. A place that
+    /// Reads a note, as the last write left it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>>;
+
+    /// Writes a note on the conditions of [`write`](Self::write).
+    ///
+    /// # Errors
+    /// When it cannot be written, or it is not known whether it was.
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>>;
+
+    /// Removes records and notes last written before a moment, at most [`MAX_EXPIRED`]; says how many. A place that
     /// removes what has expired by itself has nothing to do.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The ledger in a DynamoDB table: one item per message, for any number of workers.
+//! The ledger in a DynamoDB table: one item per record or note, for any number of workers.
 //!
 //! Its partition key is queue and message together: by queue alone, all of a queue's writes would go to one
 //! partition, which takes 1,000 a second ([partitions]).
@@ -20,12 +20,16 @@ use aws_sdk_dynamodb::types::{
 };
 use delivery::{Record, RecordState};
 use event::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use self::item::{ID, Item, VERSION, WRITER};
 use crate::backend::{Backend, BoxFuture, Key, Seen};
 use crate::error::LedgerError;
+use crate::note::{Note, NoteKey, SeenNote};
+use crate::slot::Slot;
 
 /// The most that one call of BatchWriteItem takes.
 const BATCH: usize = 25;
@@ -46,12 +50,13 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    async fn get(&self, key: &Key) -> Result<Option<Seen>, LedgerError> {
+    /// What lies in a slot, and which version of it.
+    async fn get<T: DeserializeOwned>(&self, slot: &Slot) -> Result<Option<(T, i64)>, LedgerError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key(ID, item::id(key))
+            .key(ID, item::id(slot))
             // The last write counts, whoever made it: an older record would allow an attempt too many, or one
             // before its time.
             .consistent_read(true)
@@ -60,24 +65,24 @@ impl DynamoDb {
             .map_err(|error| self.failure("GetItem", error))?;
         // An item whose time has run out but is not removed yet still tells the truth: its message may live on
         // if the queue's retention was raised.
-        let seen = answer.item.map(|item| item::read(&item)).transpose();
-        seen.map_err(|message| LedgerError::Record {
+        let found = answer.item.map(|item| item::read(&item)).transpose();
+        found.map_err(|message| LedgerError::Record {
             ledger: self.name(),
-            message_id: key.message_id.clone(),
+            message_id: slot.id.clone(),
             message,
         })
     }
 
     async fn put(
         &self,
-        key: &Key,
+        slot: &Slot,
         replaces: Option<i64>,
-        record: &Record,
+        kept: &impl Serialize,
         expires: Timestamp,
     ) -> Result<Option<i64>, LedgerError> {
         let writer = Uuid::new_v4().to_string();
         let version = replaces.unwrap_or(0) + 1;
-        let item = item::write(key, version, &writer, record, expires);
+        let item = item::write(slot, version, &writer, kept, expires);
         let put = self
             .client
             .put_item()
@@ -105,9 +110,9 @@ impl DynamoDb {
         }
     }
 
-    async fn delete(&self, keys: &[Key]) -> Result<(), LedgerError> {
+    async fn delete(&self, slots: impl Iterator<Item = Slot>) -> Result<(), LedgerError> {
         // A batch that names an item twice is refused.
-        let ids: HashSet<_> = keys.iter().map(item::id_text).collect();
+        let ids: HashSet<_> = slots.map(|slot| item::id_text(&slot)).collect();
         let ids: Vec<_> = ids.into_iter().collect();
         for batch in ids.chunks(BATCH) {
             let deletes = batch.iter().map(|id| delete_request(id)).collect();
@@ -143,9 +148,9 @@ impl DynamoDb {
 
     /// Does with a record of its own all that is done with the others.
     async fn probe(&self) -> Result<(), LedgerError> {
-        let key = Key {
+        let slot = Slot {
             queue: "hooklane-check".to_owned(),
-            message_id: Uuid::new_v4().to_string(),
+            id: Uuid::new_v4().to_string(),
             group: None,
         };
         let now = now();
@@ -155,10 +160,10 @@ impl DynamoDb {
             receives: 0,
             begun: 0,
         };
-        self.put(&key, None, &record, now.plus(CHECK_LIFETIME))
+        self.put(&slot, None, &record, now.plus(CHECK_LIFETIME))
             .await?;
-        let found = self.get(&key).await?;
-        self.delete(&[key]).await?;
+        let found: Option<(Record, i64)> = self.get(&slot).await?;
+        self.delete([slot].into_iter()).await?;
         match found {
             Some(_) => Ok(()),
             None => Err(self.unreachable("what was just written is not there".to_owned())),
@@ -168,7 +173,10 @@ impl DynamoDb {
 
 impl Backend for DynamoDb {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        Box::pin(self.get(key))
+        Box::pin(async move {
+            let found = self.get(&Slot::from(key)).await?;
+            Ok(found.map(|(record, version)| Seen { record, version }))
+        })
     }
 
     fn write<'a>(
@@ -179,11 +187,32 @@ impl Backend for DynamoDb {
         _now: Timestamp,
         expires: Timestamp,
     ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        Box::pin(self.put(key, replaces, record, expires))
+        Box::pin(async move { self.put(&Slot::from(key), replaces, record, expires).await })
     }
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        Box::pin(self.delete(keys))
+        Box::pin(self.delete(keys.iter().map(Slot::from)))
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        Box::pin(async move {
+            let found = self.get(&Slot::from(key)).await?;
+            Ok(found.map(|(note, version)| SeenNote { note, version }))
+        })
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        _now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        Box::pin(async move { self.put(&Slot::from(key), replaces, note, expires).await })
     }
 
     /// DynamoDB does it, by the table's time to live.

@@ -5,12 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use delivery::{GroupNote, Record, RecordState, Watch};
 use event::Timestamp;
 
-use crate::{Key, Ledger, LedgerError, Seen, WriteError};
+use crate::{GroupNote, Ledger, LedgerError, Note, NoteKey, SeenNote, Watch, Watched, WriteError};
 
-/// Of those who change the same record at the same time, one succeeds each time.
+/// Of those who change the same note at the same time, one succeeds each time.
 const TRIES: u32 = 64;
 
 /// The most groups of a queue that are watched; the one that died longest ago falls out, and who replays it is told
@@ -20,9 +19,6 @@ pub const MOST_WATCHED: usize = 1_000;
 
 /// How often a watch is renewed while events of its group go on dying.
 const RENEWED_AFTER: Duration = Duration::from_secs(24 * 3600);
-
-/// The groups that are watched.
-pub type Watched = BTreeMap<String, Watch>;
 
 impl Ledger {
     /// Notes that an event of a message group was set aside.
@@ -68,16 +64,16 @@ impl Ledger {
     ) -> Result<GroupNote, WriteError> {
         let key = group_key(queue, group);
         for _ in 0..TRIES {
-            let seen = self.read(&key).await?;
-            let known = seen.as_ref().map(|seen| GroupNote::of(&seen.record));
+            let seen = self.read_note(&key).await?;
+            let known = seen.as_ref().map(|seen| GroupNote::of(&seen.note));
             let note = changed(known.clone().unwrap_or_default());
             if known.as_ref() == Some(&note) {
                 return Ok(note);
             }
-            let record = record(RecordState::Group(note.clone()));
-            match self.write(&key, seen.as_ref(), &record, now).await {
+            let next = Note::Group(note.clone());
+            match self.write_note(&key, seen.as_ref(), &next, now).await {
                 Err(WriteError::Lost) => {}
-                written => return written.map(|_| note),
+                written => return written.map(|()| note),
             }
         }
         Err(WriteError::Lost)
@@ -88,8 +84,8 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn of_group(&self, queue: &str, group: &str) -> Result<GroupNote, LedgerError> {
-        let seen = self.read(&group_key(queue, group)).await?;
-        Ok(seen.map_or_else(GroupNote::default, |seen| GroupNote::of(&seen.record)))
+        let seen = self.read_note(&group_key(queue, group)).await?;
+        Ok(seen.map_or_else(GroupNote::default, |seen| GroupNote::of(&seen.note)))
     }
 
     /// The sequence number up to which events of a message group are known to have been delivered; none if nobody
@@ -110,7 +106,8 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn watched_groups(&self, queue: &str) -> Result<Watched, LedgerError> {
-        Ok(watched_in(self.read(&watch_key(queue)).await?.as_ref()))
+        let seen = self.read_note(&watch_key(queue)).await?;
+        Ok(watched_in(seen.as_ref()))
     }
 
     /// Has groups watched from the moment on that is given for each, when an event of it died. At most
@@ -126,7 +123,7 @@ impl Ledger {
     ) -> Result<(), WriteError> {
         let key = watch_key(queue);
         for _ in 0..TRIES {
-            let seen = self.read(&key).await?;
+            let seen = self.read_note(&key).await?;
             let mut watched = watched_in(seen.as_ref());
             if !renew(&mut watched, deaths, now) {
                 return Ok(());
@@ -134,10 +131,10 @@ impl Ledger {
             let gone = |watch: &Watch| watch.last.until(now) > self.lifetime();
             watched.retain(|_, watch| !gone(watch));
             bound(&mut watched);
-            let record = record(RecordState::Watched(watched));
-            match self.write(&key, seen.as_ref(), &record, now).await {
+            let next = Note::Watched(watched);
+            match self.write_note(&key, seen.as_ref(), &next, now).await {
                 Err(WriteError::Lost) => {}
-                written => return written.map(drop),
+                written => return written,
             }
         }
         Err(WriteError::Lost)
@@ -156,7 +153,7 @@ impl Ledger {
     ) -> Result<(), WriteError> {
         let key = watch_key(queue);
         for _ in 0..TRIES {
-            let seen = self.read(&key).await?;
+            let seen = self.read_note(&key).await?;
             let mut watched = watched_in(seen.as_ref());
             let Some(watch) = watched.remove(group) else {
                 return Ok(());
@@ -164,10 +161,10 @@ impl Ledger {
             if !self.of_group(queue, group).await?.is_settled() {
                 return Ok(());
             }
-            let record = record(RecordState::Watched(watched));
-            match self.write(&key, seen.as_ref(), &record, now).await {
+            let next = Note::Watched(watched);
+            match self.write_note(&key, seen.as_ref(), &next, now).await {
                 Err(WriteError::Lost) => continue,
-                written => drop(written?),
+                written => written?,
             }
             // Who buries notes the death first and then looks whether the group is watched. One that found it watched
             // before it was taken out has noted the death by now.
@@ -207,37 +204,23 @@ fn bound(watched: &mut Watched) {
     }
 }
 
-fn record(state: RecordState) -> Record {
-    Record {
-        attempts: Vec::new(),
-        state,
-        receives: 0,
-        begun: 0,
+fn watched_in(seen: Option<&SeenNote>) -> Watched {
+    match seen.map(|seen| &seen.note) {
+        Some(Note::Watched(watched)) => watched.clone(),
+        Some(Note::Group(_)) | None => Watched::new(),
     }
 }
 
-fn watched_in(seen: Option<&Seen>) -> Watched {
-    match seen.map(|seen| &seen.record.state) {
-        Some(RecordState::Watched(watched)) => watched.clone(),
-        _ => Watched::new(),
-    }
-}
-
-/// Where the note of a group is kept, among the records of messages: no MessageId has a colon.
-fn group_key(queue: &str, group: &str) -> Key {
-    Key {
+fn group_key(queue: &str, group: &str) -> NoteKey {
+    NoteKey::Group {
         queue: queue.to_owned(),
-        message_id: format!("group:{group}"),
-        group: Some(group.to_owned()),
+        group: group.to_owned(),
     }
 }
 
-/// Where a queue's groups that are watched are kept.
-fn watch_key(queue: &str) -> Key {
-    Key {
+fn watch_key(queue: &str) -> NoteKey {
+    NoteKey::Watched {
         queue: queue.to_owned(),
-        message_id: "groups:watched".to_owned(),
-        group: None,
     }
 }
 

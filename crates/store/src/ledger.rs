@@ -10,7 +10,7 @@ use event::Timestamp;
 use crate::dynamodb::DynamoDb;
 use crate::sqlite::{File, in_memory};
 use crate::watched::Watched;
-use crate::{Backend, Key, LedgerError, LedgerSpec, Seen, WriteError};
+use crate::{Backend, Key, LedgerError, LedgerSpec, Note, NoteKey, Seen, SeenNote, WriteError};
 
 /// A record can be of no use once SQS has dropped its message; a day more, since clocks differ.
 const BEYOND_RETENTION: Duration = Duration::from_secs(24 * 3600);
@@ -129,7 +129,25 @@ impl Ledger {
         self.backend.forget(keys).await
     }
 
-    /// Removes records last written longer ago than the retention and a day, at most
+    pub(crate) async fn read_note(&self, key: &NoteKey) -> Result<Option<SeenNote>, LedgerError> {
+        self.backend.read_note(key).await
+    }
+
+    /// Writes a note on the conditions of [`write`](Self::write).
+    pub(crate) async fn write_note(
+        &self,
+        key: &NoteKey,
+        seen: Option<&SeenNote>,
+        note: &Note,
+        now: Timestamp,
+    ) -> Result<(), WriteError> {
+        let replaces = seen.map(|seen| seen.version);
+        let expires = now.plus(self.lifetime());
+        let written = self.backend.write_note(key, replaces, note, now, expires);
+        written.await?.map(drop).ok_or(WriteError::Lost)
+    }
+
+    /// Removes records and notes last written longer ago than the retention and a day, at most
     /// [`MAX_EXPIRED`](crate::MAX_EXPIRED); says how many.
     ///
     /// # Errors

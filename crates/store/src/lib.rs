@@ -2,7 +2,8 @@
 //!
 //! One record per message that was attempted and not accepted. What a record means is decided in
 //! `delivery`; here it is kept, so that a crash neither shortens a wait nor forgets an attempt, and so that
-//! of two workers that hold the same message only one goes on.
+//! of two workers that hold the same message only one goes on. Beside the records lie notes of message groups of which
+//! an event died, for whoever replays it.
 
 pub mod admin;
 mod backend;
@@ -10,6 +11,8 @@ mod dynamodb;
 mod error;
 mod groups;
 mod ledger;
+mod note;
+mod slot;
 mod spec;
 mod sqlite;
 mod watched;
@@ -17,7 +20,8 @@ mod watched;
 pub use backend::{Backend, BoxFuture, Key, MAX_EXPIRED, Seen};
 pub use dynamodb::DynamoDb;
 pub use error::{LedgerError, WriteError};
-pub use groups::{MOST_WATCHED, Watched};
+pub use groups::MOST_WATCHED;
 pub use ledger::Ledger;
+pub use note::{GroupNote, Note, NoteKey, SeenNote, Watch, Watched};
 pub use spec::{LedgerSpec, SpecError};
 pub use sqlite::in_memory;

@@ -1,4 +1,4 @@
-//! The ledger in SQLite: one table, one row per message.
+//! The ledger in SQLite: one table, one row per record or note.
 
 mod access;
 mod changes;
@@ -10,12 +10,13 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use delivery::Record;
 use event::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
 
 use self::changes::{Change, Pending};
-use crate::{Key, LedgerError, Seen};
+use crate::LedgerError;
+use crate::slot::Slot;
 
 pub(crate) use self::access::{exposure, obstacle};
 pub(crate) use self::file::File;
@@ -174,26 +175,27 @@ impl Sqlite {
         self.identify().map(|_| ())
     }
 
-    fn read(&mut self, key: &Key) -> Result<Option<Seen>, LedgerError> {
-        let row = self.row(key).map_err(|e| self.error(e))?;
+    /// What lies in a slot, and which version of it.
+    fn read<T: DeserializeOwned>(&mut self, slot: &Slot) -> Result<Option<(T, i64)>, LedgerError> {
+        let row = self.row(slot).map_err(|e| self.error(e))?;
         let Some((version, text)) = row else {
             return Ok(None);
         };
         match serde_json::from_str(&text) {
-            Ok(record) => Ok(Some(Seen { record, version })),
+            Ok(kept) => Ok(Some((kept, version))),
             Err(error) => Err(LedgerError::Record {
                 ledger: self.path.clone(),
-                message_id: key.message_id.clone(),
+                message_id: slot.id.clone(),
                 message: error.to_string(),
             }),
         }
     }
 
-    fn row(&self, key: &Key) -> rusqlite::Result<Option<(i64, String)>> {
+    fn row(&self, slot: &Slot) -> rusqlite::Result<Option<(i64, String)>> {
         let query = "SELECT version, record FROM attempts WHERE queue = ?1 AND message_id = ?2";
         let mut statement = self.connection.prepare_cached(query)?;
         statement
-            .query_row(params![key.queue, key.message_id], |row| {
+            .query_row(params![slot.queue, slot.id], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()
@@ -280,24 +282,23 @@ impl Sqlite {
 fn make(connection: &Connection, change: &Change) -> rusqlite::Result<Option<i64>> {
     match change {
         Change::Put {
-            key,
+            slot,
             replaces,
-            record,
+            text,
             now,
-        } => put(connection, key, *replaces, record, *now),
-        Change::Forget(keys) => forget(connection, keys).map(|()| None),
+        } => put(connection, slot, *replaces, text, *now),
+        Change::Forget(slots) => forget(connection, slots).map(|()| None),
     }
 }
 
 /// The version written, or `None` if the one to replace is not the one that is there.
 fn put(
     connection: &Connection,
-    key: &Key,
+    slot: &Slot,
     replaces: Option<i64>,
-    record: &Record,
+    text: &str,
     now: Timestamp,
 ) -> rusqlite::Result<Option<i64>> {
-    let text = serde_json::to_string(record).expect("a record has only string keys");
     let version = replaces.unwrap_or(0) + 1;
     let now_ms = now.as_millis().cast_signed();
     let changed = match replaces {
@@ -306,12 +307,7 @@ fn put(
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
             let mut insert = connection.prepare_cached(insert)?;
             insert.execute(params![
-                key.queue,
-                key.message_id,
-                key.group,
-                version,
-                now_ms,
-                text
+                slot.queue, slot.id, slot.group, version, now_ms, text
             ])?
         }
         Some(replaced) => {
@@ -319,23 +315,18 @@ fn put(
                  WHERE queue = ?1 AND message_id = ?2 AND version = ?6";
             let mut update = connection.prepare_cached(update)?;
             update.execute(params![
-                key.queue,
-                key.message_id,
-                version,
-                now_ms,
-                text,
-                replaced
+                slot.queue, slot.id, version, now_ms, text, replaced
             ])?
         }
     };
     Ok((changed == 1).then_some(version))
 }
 
-fn forget(connection: &Connection, keys: &[Key]) -> rusqlite::Result<()> {
+fn forget(connection: &Connection, slots: &[Slot]) -> rusqlite::Result<()> {
     let delete = "DELETE FROM attempts WHERE queue = ?1 AND message_id = ?2";
     let mut delete = connection.prepare_cached(delete)?;
-    for key in keys {
-        delete.execute(params![key.queue, key.message_id])?;
+    for slot in slots {
+        delete.execute(params![slot.queue, slot.id])?;
     }
     Ok(())
 }

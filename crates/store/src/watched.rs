@@ -6,7 +6,7 @@ use delivery::Record;
 use event::Timestamp;
 
 use crate::backend::BoxFuture;
-use crate::{Backend, Key, LedgerError, Seen};
+use crate::{Backend, Key, LedgerError, Note, NoteKey, Seen, SeenNote};
 
 pub(crate) struct Watched {
     inner: Arc<dyn Backend>,
@@ -58,6 +58,24 @@ impl Backend for Watched {
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.watch(self.inner.forget(keys))
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        self.watch(self.inner.read_note(key))
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        self.watch(self.inner.write_note(key, replaces, note, now, expires))
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {

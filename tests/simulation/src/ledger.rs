@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use delivery::Record;
 use event::Timestamp;
-use store::{Backend, BoxFuture, Key, LedgerError, Seen};
+use store::{Backend, BoxFuture, Key, LedgerError, Note, NoteKey, Seen, SeenNote};
 use tokio::time::sleep;
 
 use crate::dice::Dice;
@@ -118,12 +118,7 @@ fn unusable() -> LedgerError {
 impl Backend for Way {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
         let (to, key) = (self.to.clone(), key.clone());
-        // A worker looks every few seconds whether it has anything to do or not: that excuses nothing.
-        let name = match key.message_id == "groups:watched" {
-            true => LOOK,
-            false => "read",
-        };
-        Box::pin(self.call(name, async move { to.read(&key).await }))
+        Box::pin(self.call("read", async move { to.read(&key).await }))
     }
 
     fn write<'a>(
@@ -140,7 +135,6 @@ impl Backend for Way {
             let version = to.write(&key, replaces, &record, now, expires).await?;
             match version {
                 Some(_) => log.wrote(worker, &key.message_id, &record),
-                None if key.message_id.starts_with("group") => {}
                 None => log.note(Line::Ledger(worker, "write", "lost the race")),
             }
             Ok(version)
@@ -151,6 +145,39 @@ impl Backend for Way {
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         let (to, keys) = (self.to.clone(), keys.to_vec());
         Box::pin(self.call("forget", async move { to.forget(&keys).await }))
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        let (to, key) = (self.to.clone(), key.clone());
+        // A worker looks every few seconds whether it has anything to do or not: that excuses nothing.
+        let name = match key {
+            NoteKey::Watched { .. } => LOOK,
+            NoteKey::Group { .. } => "read",
+        };
+        Box::pin(self.call(name, async move { to.read_note(&key).await }))
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        let (to, log, worker) = (self.to.clone(), self.log.clone(), self.worker);
+        let (key, note) = (key.clone(), note.clone());
+        let effect = async move {
+            let version = to.write_note(&key, replaces, &note, now, expires).await?;
+            if version.is_some() {
+                log.note(Line::Noted(worker, note));
+            }
+            Ok(version)
+        };
+        Box::pin(self.call("write", effect))
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use consumer::Summary;
 use delivery::Record;
+use store::Note;
 use tokio::time::Instant;
 
 use crate::engineer::{Command, Ended};
@@ -200,6 +201,7 @@ pub(crate) enum Line {
     Over(usize),
     Ledger(Worker, &'static str, &'static str),
     Wrote(usize),
+    Noted(Worker, Note),
     Queued(Event, String),
     Received(Worker, Vec<(String, u64)>),
     Engineer(usize, String),
@@ -426,6 +428,7 @@ impl Log {
                         record.state
                     )
                 }
+                Line::Noted(worker, note) => format!("{at:10.3} {worker:?} ledger: {note:?}"),
                 Line::Received(worker, messages) => {
                     let event = |(id, count): &(String, u64)| {
                         let event = seen.event_of(id).map(|event| event.to_string());

@@ -1,10 +1,13 @@
 //! A call that AWS refuses is said once, as an error that names the permission, and loses nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use delivery::{Record, RetrySchedule, ScheduleSettings};
 use event::Timestamp;
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen as Stored};
+use store::{
+    Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, Seen as Stored, SeenNote,
+};
 
 use crate::world::faults::{Call, Fault, Switch, pass, world_with};
 use crate::world::log::Log;
@@ -233,7 +236,7 @@ async fn a_denied_look_at_the_internal_queue_is_said_once_by_a_gate_that_cannot_
     // What closes the gate is another matter: the ledger refuses one write.
     let mut world = world;
     let refusing = Switch::default();
-    world.ledger = denying(world.ledger, "PutItem", refusing.clone());
+    world.ledger = denying("PutItem", refusing.clone());
     world.send("EventSetup_1", 1..=1).await;
     refusing.set(true);
     denied.set(true);
@@ -259,7 +262,7 @@ async fn a_denied_call_of_the_ledger_is_said_once() {
         let mut world =
             World::new(|s| Reply::Status(if s.attempt() < 3 { 500 } else { 200 })).await;
         let refusing = Switch::default();
-        world.ledger = denying(world.ledger, action, refusing.clone());
+        world.ledger = denying(action, refusing.clone());
         world.send("EventSetup_1", 1..=2).await;
         refusing.set(true);
         let log = Log::begin();
@@ -274,17 +277,17 @@ async fn a_denied_call_of_the_ledger_is_said_once() {
 }
 
 /// A ledger that AWS refuses one call of while a switch is on.
-fn denying(ledger: Ledger, action: &'static str, refusing: Switch) -> Ledger {
+fn denying(action: &'static str, refusing: Switch) -> Ledger {
     let refused = Denying {
-        ledger,
+        inner: store::in_memory().unwrap(),
         action,
         refusing,
     };
-    Ledger::over(std::sync::Arc::new(refused), Duration::from_secs(345_600))
+    Ledger::over(Arc::new(refused), Duration::from_secs(345_600))
 }
 
 struct Denying {
-    ledger: Ledger,
+    inner: Arc<dyn Backend>,
     action: &'static str,
     refusing: Switch,
 }
@@ -307,7 +310,7 @@ impl Backend for Denying {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, LedgerError>> {
         Box::pin(async move {
             self.may("GetItem")?;
-            self.ledger.read(key).await
+            self.inner.read(key).await
         })
     }
 
@@ -317,31 +320,48 @@ impl Backend for Denying {
         replaces: Option<i64>,
         record: &'a Record,
         now: Timestamp,
-        _expires: Timestamp,
+        expires: Timestamp,
     ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
         Box::pin(async move {
             self.may("PutItem")?;
-            let seen = self.ledger.read(key).await?;
-            if seen.as_ref().map(|seen| seen.version) != replaces {
-                return Ok(None);
-            }
-            match self.ledger.write(key, seen.as_ref(), record, now).await {
-                Ok(seen) => Ok(Some(seen.version)),
-                Err(store::WriteError::Lost) => Ok(None),
-                Err(store::WriteError::Ledger(error)) => Err(error),
-            }
+            self.inner.write(key, replaces, record, now, expires).await
         })
     }
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             self.may("BatchWriteItem")?;
-            self.ledger.forget(keys).await
+            self.inner.forget(keys).await
         })
     }
 
-    fn expire(&self, _before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        Box::pin(async { Ok(0) })
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        Box::pin(async move {
+            self.may("GetItem")?;
+            self.inner.read_note(key).await
+        })
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        Box::pin(async move {
+            self.may("PutItem")?;
+            let written = self.inner.write_note(key, replaces, note, now, expires);
+            written.await
+        })
+    }
+
+    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
+        self.inner.expire(before)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
@@ -349,7 +369,7 @@ impl Backend for Denying {
             ["PutItem", "GetItem", "BatchWriteItem"]
                 .into_iter()
                 .try_for_each(|action| self.may(action))?;
-            self.ledger.check().await
+            self.inner.check().await
         })
     }
 }

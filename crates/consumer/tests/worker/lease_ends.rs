@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use delivery::Record;
 use event::Timestamp;
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError};
+use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, SeenNote};
 use tokio::time::sleep;
 
 use crate::world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
@@ -40,6 +40,28 @@ impl Backend for Slow {
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.inner.forget(keys)
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        self.inner.read_note(key)
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        Box::pin(async move {
+            sleep(self.write).await;
+            let written = self.inner.write_note(key, replaces, note, now, expires);
+            written.await
+        })
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {

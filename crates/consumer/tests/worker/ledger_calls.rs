@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use delivery::Record;
 use event::Timestamp;
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen};
+use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, Seen, SeenNote};
 
 use crate::world::{self, Reply, World, number};
 
@@ -32,9 +32,7 @@ impl Counting {
 
 impl Backend for Counting {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        if key.message_id != "groups:watched" {
-            self.note(Call::Read);
-        }
+        self.note(Call::Read);
         self.inner.read(key)
     }
 
@@ -53,6 +51,28 @@ impl Backend for Counting {
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.note(Call::Forget);
         self.inner.forget(keys)
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        if let NoteKey::Group { .. } = key {
+            self.note(Call::Read);
+        }
+        self.inner.read_note(key)
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        self.note(Call::Write);
+        self.inner.write_note(key, replaces, note, now, expires)
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {

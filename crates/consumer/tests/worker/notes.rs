@@ -5,10 +5,10 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use delivery::{REPLAY, Record, RecordState, Replay};
+use delivery::{REPLAY, Record, Replay};
 use event::Timestamp;
 use queue::{Attribute, Outgoing, ReceiveOptions};
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Seen};
+use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, Seen, SeenNote};
 use tokio::time::sleep;
 
 use crate::world::faults::pass;
@@ -41,7 +41,7 @@ struct State {
     written: u32,
     /// How long it takes to have groups watched.
     watching: Duration,
-    /// Reads and writes of records, but for the looks at which groups are watched.
+    /// Reads and writes, but for those of which groups are watched.
     calls: u32,
 }
 
@@ -65,19 +65,18 @@ impl Control {
         self.0.lock().unwrap().written
     }
 
-    fn count(&self, key: &Key) {
-        self.0.lock().unwrap().calls += u32::from(key.message_id != "groups:watched");
+    fn count(&self) {
+        self.0.lock().unwrap().calls += 1;
     }
 
-    async fn pass(&self, record: &Record) -> Result<(), LedgerError> {
-        let note = match &record.state {
-            RecordState::Group(note) => note.delivered_up_to.clone(),
-            RecordState::Watched(_) => {
+    async fn pass(&self, note: &Note) -> Result<(), LedgerError> {
+        let note = match note {
+            Note::Group(note) => note.delivered_up_to.clone(),
+            Note::Watched(_) => {
                 let watching = self.0.lock().unwrap().watching;
                 sleep(watching).await;
                 return Ok(());
             }
-            _ => return Ok(()),
         };
         let notes = {
             let mut state = self.0.lock().unwrap();
@@ -105,7 +104,7 @@ impl Control {
 
 impl Backend for Troubled {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        self.control.count(key);
+        self.control.count();
         self.inner.read(key)
     }
 
@@ -117,16 +116,40 @@ impl Backend for Troubled {
         now: Timestamp,
         expires: Timestamp,
     ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        Box::pin(async move {
-            self.control.count(key);
-            self.control.pass(record).await?;
-            let written = self.inner.write(key, replaces, record, now, expires);
-            written.await
-        })
+        self.control.count();
+        self.inner.write(key, replaces, record, now, expires)
     }
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.inner.forget(keys)
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        if let NoteKey::Group { .. } = key {
+            self.control.count();
+        }
+        self.inner.read_note(key)
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        Box::pin(async move {
+            if let NoteKey::Group { .. } = key {
+                self.control.count();
+            }
+            self.control.pass(note).await?;
+            let written = self.inner.write_note(key, replaces, note, now, expires);
+            written.await
+        })
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use delivery::{Record, RecordState};
 use event::Timestamp;
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError};
+use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, SeenNote};
 
 use crate::world::faults::{Call, Fault, Switch, pass, world_with};
 use crate::world::{Reply, Seen, World, about};
@@ -83,6 +83,24 @@ impl Backend for Faulty {
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         self.inner.forget(keys)
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        self.inner.read_note(key)
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        self.inner.write_note(key, replaces, note, now, expires)
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {

@@ -122,19 +122,6 @@ fn records_keep_their_form() {
     }});
     assert_eq!(state(RecordState::Exhausted(verdict)), exhausted);
     assert_eq!(state(RecordState::Done), "done");
-    let noted = serde_json::json!({"delivered_up_to": "17"});
-    assert_eq!(state(RecordState::DeliveredUpTo("17".to_owned())), noted);
-    let note = GroupNote::default().with_death("17").with_delivery("19");
-    let noted = serde_json::json!({"group": {"newest_dead": "17", "delivered_up_to": "19"}});
-    assert_eq!(state(RecordState::Group(note)), noted);
-    let watch = Watch {
-        since: NOW,
-        last: NOW,
-    };
-    let watched = [("a".to_owned(), watch)].into();
-    let at = "1970-01-01T00:16:40.000Z";
-    let noted = serde_json::json!({"watched": {"a": {"since": at, "last": at}}});
-    assert_eq!(state(RecordState::Watched(watched)), noted);
     let waiting = serde_json::json!({"waiting": {"not_before": "1970-01-01T00:16:40.000Z"}});
     let of_before = RecordState::Waiting {
         not_before: NOW,
@@ -151,24 +138,6 @@ fn records_keep_their_form() {
     let begun = Timestamp::from_millis(940_000);
     let minute = Duration::from_secs(60);
     assert_eq!(state(RecordState::waiting(begun, minute)), waiting);
-}
-
-#[test]
-fn the_note_of_a_group_keeps_the_newest_and_is_settled_by_what_is_newer_than_all_its_dead() {
-    let dead = GroupNote::default().with_death("9").with_death("10");
-    assert_eq!(dead.clone().with_death("9"), dead);
-    assert!(!dead.is_settled() && GroupNote::default().is_settled());
-    for (delivered, is_settled) in [("9", false), ("10", true), ("11", true)] {
-        let note = dead.clone().with_delivery(delivered);
-        assert_eq!(note.is_settled(), is_settled, "{delivered}");
-        assert_eq!(note.clone().with_delivery("8"), note);
-    }
-    let earlier = record(0, RecordState::DeliveredUpTo("17".to_owned()));
-    assert_eq!(
-        GroupNote::of(&earlier),
-        GroupNote::default().with_delivery("17")
-    );
-    assert_eq!(GroupNote::of(&waiting(2, 0)), GroupNote::default());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A record as an item of the table.
+//! A record or a note as an item of the table.
 //!
 //! An item may have 400 KB. A record has at most 51 attempts (50 waits), each with an excerpt of at most 512
 //! characters and some 250 bytes besides, and a line of detail: under 120 KB with four bytes for each character.
@@ -6,32 +6,34 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use delivery::Record;
 use event::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::{Key, Seen};
+use crate::slot::Slot;
 
 /// The partition key, a string.
 pub(super) const ID: &str = "id";
-/// Which write of the record it was.
+/// Which write of the record or note it was.
 pub(super) const VERSION: &str = "version";
 /// Which write of all: an id of its own for each.
 pub(super) const WRITER: &str = "writer";
 /// When DynamoDB may remove the item, in Unix seconds: the table's time to live.
 pub(super) const EXPIRES_AT: &str = "expires_at";
+/// The record or note, as JSON.
 const RECORD: &str = "record";
 /// For people.
 const GROUP: &str = "message_group";
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-pub(super) fn id(key: &Key) -> AttributeValue {
-    AttributeValue::S(id_text(key))
+pub(super) fn id(slot: &Slot) -> AttributeValue {
+    AttributeValue::S(id_text(slot))
 }
 
-/// Neither part holds a `#`: the one is a URL without a fragment, the other a MessageId.
-pub(super) fn id_text(key: &Key) -> String {
-    format!("{}#{}", key.queue, key.message_id)
+/// The queue, a URL without a fragment, ends at the first `#`.
+pub(super) fn id_text(slot: &Slot) -> String {
+    format!("{}#{}", slot.queue, slot.id)
 }
 
 pub(super) fn number(number: i64) -> AttributeValue {
@@ -39,29 +41,29 @@ pub(super) fn number(number: i64) -> AttributeValue {
 }
 
 pub(super) fn write(
-    key: &Key,
+    slot: &Slot,
     version: i64,
     writer: &str,
-    record: &Record,
+    kept: &impl Serialize,
     expires: Timestamp,
 ) -> Item {
-    let text = serde_json::to_string(record).expect("a record has only string keys");
+    let text = serde_json::to_string(kept).expect("what is kept has only string keys");
     let expires_s = expires.as_millis().div_ceil(1000).cast_signed();
     let mut item = Item::from([
-        (ID.to_owned(), id(key)),
+        (ID.to_owned(), id(slot)),
         (VERSION.to_owned(), number(version)),
         (WRITER.to_owned(), AttributeValue::S(writer.to_owned())),
         (RECORD.to_owned(), AttributeValue::S(text)),
         (EXPIRES_AT.to_owned(), number(expires_s)),
     ]);
-    if let Some(group) = &key.group {
+    if let Some(group) = &slot.group {
         item.insert(GROUP.to_owned(), AttributeValue::S(group.clone()));
     }
     item
 }
 
-/// What an item says, or what is wrong with it.
-pub(super) fn read(item: &Item) -> Result<Seen, String> {
+/// What an item says and which version of it, or what is wrong with it.
+pub(super) fn read<T: DeserializeOwned>(item: &Item) -> Result<(T, i64), String> {
     let version = match item.get(VERSION) {
         Some(AttributeValue::N(version)) => version.parse().ok(),
         _ => None,
@@ -70,25 +72,25 @@ pub(super) fn read(item: &Item) -> Result<Seen, String> {
     let Some(AttributeValue::S(text)) = item.get(RECORD) else {
         return Err(format!("its {RECORD} is no text"));
     };
-    let record = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    Ok(Seen { record, version })
+    let kept = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Ok((kept, version))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use delivery::{Answer, Attempt, EXCERPT_CHARS, RecordState};
+    use delivery::{Answer, Attempt, EXCERPT_CHARS, Record, RecordState};
 
     use super::*;
 
     /// The largest item that DynamoDB takes, in bytes.
     const LARGEST: usize = 400 * 1024;
 
-    fn key() -> Key {
-        Key {
+    fn slot() -> Slot {
+        Slot {
             queue: "https://sqs.us-east-1.amazonaws.com/123456789012/events.fifo".to_owned(),
-            message_id: "6f9cf112-8a3b-4b0e-9d5e-000000000000".to_owned(),
+            id: "6f9cf112-8a3b-4b0e-9d5e-000000000000".to_owned(),
             group: Some("EventSetup_7".to_owned()),
         }
     }
@@ -113,7 +115,7 @@ mod tests {
     #[test]
     fn the_longest_record_fits_an_item() {
         let at = Timestamp::from_millis(1_739_370_645_123);
-        let item = write(&key(), i64::MAX, "writer", &longest_record(), at);
+        let item = write(&slot(), i64::MAX, "writer", &longest_record(), at);
         let size: usize = item
             .iter()
             .map(|(name, value)| match value {
@@ -122,13 +124,13 @@ mod tests {
             })
             .sum();
         assert!(size * 3 < LARGEST, "{size}");
-        assert_eq!(read(&item).unwrap().record, longest_record());
+        assert_eq!(read(&item), Ok((longest_record(), i64::MAX)));
     }
 
     #[test]
     fn an_item_expires_no_earlier_than_its_record() {
         let at = Timestamp::from_millis(1_739_370_645_001);
-        let item = write(&key(), 1, "writer", &longest_record(), at);
+        let item = write(&slot(), 1, "writer", &longest_record(), at);
         assert_eq!(item[EXPIRES_AT], AttributeValue::N("1739370646".to_owned()));
     }
 }

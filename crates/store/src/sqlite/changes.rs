@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use delivery::Record;
 use event::Timestamp;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
+use crate::slot::Slot;
 use crate::{Key, LedgerError};
 
 /// The most changes made together.
@@ -14,25 +15,34 @@ const MOST: usize = 256;
 
 /// One change.
 pub(super) enum Change {
-    /// Write a record, if the version that is there is the one to replace (`None`: if there is none).
+    /// Write a record or a note, if the version that is there is the one to replace (`None`: if there is none).
     Put {
-        key: Key,
+        slot: Slot,
         replaces: Option<i64>,
-        record: Record,
+        text: String,
         now: Timestamp,
     },
-    /// Remove records.
-    Forget(Vec<Key>),
+    /// Remove what is there.
+    Forget(Vec<Slot>),
 }
 
 impl Change {
-    pub(super) fn put(key: &Key, replaces: Option<i64>, record: &Record, now: Timestamp) -> Self {
+    pub(super) fn put(
+        slot: impl Into<Slot>,
+        replaces: Option<i64>,
+        kept: &impl Serialize,
+        now: Timestamp,
+    ) -> Self {
         Self::Put {
-            key: key.clone(),
+            slot: slot.into(),
             replaces,
-            record: record.clone(),
+            text: serde_json::to_string(kept).expect("what is kept has only string keys"),
             now,
         }
+    }
+
+    pub(super) fn forget(keys: &[Key]) -> Self {
+        Self::Forget(keys.iter().map(Slot::from).collect())
     }
 }
 

@@ -13,6 +13,8 @@ use super::Sqlite;
 use super::changes::{Change, Pending, Waiting};
 use crate::backend::{Backend, BoxFuture, Key, MAX_EXPIRED, Seen};
 use crate::error::LedgerError;
+use crate::note::{Note, NoteKey, SeenNote};
+use crate::slot::Slot;
 
 /// One connection, one call at a time.
 pub(crate) struct File {
@@ -71,8 +73,11 @@ impl File {
 
 impl Backend for File {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        let key = key.clone();
-        Box::pin(self.call(move |sqlite| sqlite.read(&key)))
+        let slot = Slot::from(key);
+        Box::pin(async {
+            let found = self.call(move |sqlite| sqlite.read(&slot)).await?;
+            Ok(found.map(|(record, version)| Seen { record, version }))
+        })
     }
 
     fn write<'a>(
@@ -88,9 +93,31 @@ impl Backend for File {
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
         Box::pin(async {
-            let forgotten = self.change(Change::Forget(keys.to_vec())).await;
+            let forgotten = self.change(Change::forget(keys)).await;
             forgotten.map(|_| ())
         })
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        let slot = Slot::from(key);
+        Box::pin(async {
+            let found = self.call(move |sqlite| sqlite.read(&slot)).await?;
+            Ok(found.map(|(note, version)| SeenNote { note, version }))
+        })
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        _expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        Box::pin(self.change(Change::put(key, replaces, note, now)))
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {

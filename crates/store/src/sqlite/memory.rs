@@ -10,6 +10,8 @@ use super::Sqlite;
 use super::changes::Change;
 use crate::backend::{Backend, BoxFuture, Key, MAX_EXPIRED, Seen};
 use crate::error::LedgerError;
+use crate::note::{Note, NoteKey, SeenNote};
+use crate::slot::Slot;
 
 /// A place for records that lives as long as its last clone, for tests and demonstrations.
 ///
@@ -30,7 +32,10 @@ impl Memory {
 
 impl Backend for Memory {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        Box::pin(async { self.sqlite().read(key) })
+        Box::pin(async move {
+            let found = self.sqlite().read(&Slot::from(key))?;
+            Ok(found.map(|(record, version)| Seen { record, version }))
+        })
     }
 
     fn write<'a>(
@@ -46,8 +51,30 @@ impl Backend for Memory {
     }
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        let change = Change::Forget(keys.to_vec());
+        let change = Change::forget(keys);
         Box::pin(async move { self.sqlite().change_one(change).map(|_| ()) })
+    }
+
+    fn read_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
+        Box::pin(async move {
+            let found = self.sqlite().read(&Slot::from(key))?;
+            Ok(found.map(|(note, version)| SeenNote { note, version }))
+        })
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        key: &'a NoteKey,
+        replaces: Option<i64>,
+        note: &'a Note,
+        now: Timestamp,
+        _expires: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
+        let change = Change::put(key, replaces, note, now);
+        Box::pin(async move { self.sqlite().change_one(change) })
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
