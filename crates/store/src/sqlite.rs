@@ -3,6 +3,7 @@
 mod access;
 mod changes;
 mod file;
+mod format;
 mod memory;
 
 use std::fs::OpenOptions;
@@ -22,27 +23,8 @@ pub(crate) use self::access::{exposure, obstacle};
 pub(crate) use self::file::File;
 pub use self::memory::in_memory;
 
-/// The format of the file, in SQLite's `user_version`.
-const FORMAT: i64 = 1;
-
-/// Tells our files from those of other programs, in SQLite's `application_id`: "HLan".
-const APPLICATION: i64 = 0x484c_616e;
-
 /// How long a call waits for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-
-const SCHEMA: &str = "
-    CREATE TABLE attempts (
-        queue         TEXT NOT NULL,
-        message_id    TEXT NOT NULL,
-        message_group TEXT,
-        version       INTEGER NOT NULL,
-        written_at_ms INTEGER NOT NULL,
-        record        TEXT NOT NULL,
-        PRIMARY KEY (queue, message_id)
-    ) STRICT;
-    CREATE INDEX attempts_by_age ON attempts (written_at_ms);
-";
 
 /// A connection. Its calls block.
 struct Sqlite {
@@ -71,11 +53,8 @@ impl Sqlite {
         }
         access::refuse_no_file(&shown, &path)?;
         let connection = connect(&shown, &path)?;
-        let sqlite = Self {
-            path: shown,
-            connection,
-        };
-        let is_empty = sqlite.identify()?;
+        let sqlite = Self::over(shown, connection)?;
+        let is_empty = sqlite.identify()? == 0;
         let query_only = sqlite.connection.pragma_update(None, "query_only", true);
         query_only.map_err(|e| sqlite.error(e))?;
         Ok((!is_empty).then_some(sqlite))
@@ -88,13 +67,22 @@ impl Sqlite {
         Self::prepare(path, connection)
     }
 
+    fn over(path: String, connection: Connection) -> Result<Self, LedgerError> {
+        let sqlite = Self { path, connection };
+        let busy = sqlite.connection.busy_timeout(BUSY_TIMEOUT);
+        busy.map_err(|e| sqlite.error(e))?;
+        Ok(sqlite)
+    }
+
     fn prepare(path: String, connection: Connection) -> Result<Self, LedgerError> {
-        let mut sqlite = Self { path, connection };
+        let mut sqlite = Self::over(path, connection)?;
         // Before anything is changed: another program's file stays as it is.
-        let empty = sqlite.identify()?;
+        let format = sqlite.identify()?;
         sqlite.settings().map_err(|e| sqlite.error(e))?;
-        if empty {
-            sqlite.make_schema()?;
+        if format < format::NEWEST {
+            // What another process has made meanwhile may be anything.
+            let migrated = format::migrate(&mut sqlite.connection, format::STEPS);
+            sqlite.known(migrated)?;
         }
         sqlite.check()?;
         Ok(sqlite)
@@ -104,32 +92,24 @@ impl Sqlite {
         &self.path
     }
 
-    /// Says whether the file is empty yet.
-    fn identify(&self) -> Result<bool, LedgerError> {
-        let busy = self.connection.busy_timeout(BUSY_TIMEOUT);
-        busy.map_err(|e| self.error(e))?;
-        let (application, format, tables) = self.header().map_err(|e| self.error(e))?;
-        match (application, format) {
-            (0, 0) if tables == 0 => Ok(true),
-            (APPLICATION, FORMAT) => Ok(false),
-            (APPLICATION, found) if found > FORMAT => Err(LedgerError::Newer {
+    /// The format of the file, 0 if it is empty yet. Refuses what is no ledger, or a newer one.
+    fn identify(&self) -> Result<i64, LedgerError> {
+        self.known(format::find(&self.connection))
+    }
+
+    fn known(&self, found: rusqlite::Result<Option<i64>>) -> Result<i64, LedgerError> {
+        match found.map_err(|e| self.error(e))? {
+            Some(found) if found > format::NEWEST => Err(LedgerError::Newer {
                 path: self.path.clone(),
                 found,
-                supported: FORMAT,
+                supported: format::NEWEST,
             }),
-            _ => Err(LedgerError::NotALedger {
+            Some(found) => Ok(found),
+            None => Err(LedgerError::NotALedger {
                 ledger: self.path.clone(),
                 message: "it is the database of another program".to_owned(),
             }),
         }
-    }
-
-    fn header(&self) -> rusqlite::Result<(i64, i64, i64)> {
-        let query = "SELECT (SELECT application_id FROM pragma_application_id),
-                            (SELECT user_version FROM pragma_user_version),
-                            (SELECT count(*) FROM sqlite_schema)";
-        self.connection
-            .query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 
     fn settings(&self) -> rusqlite::Result<()> {
@@ -152,27 +132,6 @@ impl Sqlite {
                 other => return other,
             }
         }
-    }
-
-    fn make_schema(&mut self) -> Result<(), LedgerError> {
-        let made = || -> rusqlite::Result<()> {
-            let transaction = self
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let tables: i64 =
-                transaction
-                    .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-            // Another process may have come first.
-            if tables == 0 {
-                transaction.execute_batch(SCHEMA)?;
-                transaction.pragma_update(None, "application_id", APPLICATION)?;
-                transaction.pragma_update(None, "user_version", FORMAT)?;
-            }
-            transaction.commit()
-        }();
-        made.map_err(|e| self.error(e))?;
-        // What the other process made may be anything.
-        self.identify().map(|_| ())
     }
 
     /// What lies in a slot, and which version of it.
@@ -243,11 +202,18 @@ impl Sqlite {
     }
 
     /// Writes the header again as it is, a write like any other, down to the disk; and looks whether the
-    /// table can be changed, changing nothing.
+    /// table can be changed, changing nothing. A newer version may have migrated the file since it was opened.
     fn check(&mut self) -> Result<(), LedgerError> {
-        self.execute("DELETE FROM attempts WHERE queue IS NULL", [])?;
-        let written = self.connection.pragma_update(None, "user_version", FORMAT);
-        written.map_err(|e| self.error(e))
+        let mut run = || {
+            let behavior = TransactionBehavior::Immediate;
+            let transaction = self.connection.transaction_with_behavior(behavior)?;
+            transaction.execute("DELETE FROM attempts WHERE queue IS NULL", [])?;
+            let found = format::write_again(&transaction)?;
+            transaction.commit()?;
+            Ok(found)
+        };
+        let found = run();
+        self.known(found).map(drop)
     }
 
     fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, LedgerError> {

@@ -92,10 +92,17 @@ async fn a_look_at_a_ledger_that_is_not_there_makes_none() {
     assert!(look(elsewhere).await.unwrap().is_none());
     assert!(files(&directory).is_empty());
 
+    let check = async || store::admin::check(&LedgerSpec::Sqlite(path.clone())).await;
+    assert_eq!(check().await.unwrap()[0].found, "not there");
+    assert!(files(&directory).is_empty());
+
     fs::write(&path, "").unwrap();
     assert!(look(&path).await.unwrap().is_none());
     assert_eq!(fs::read(&path).unwrap(), b"", "nothing is made of it");
-    assert_eq!(files(&directory), [path]);
+    assert_eq!(files(&directory), std::slice::from_ref(&path));
+    // A check opens it as a worker would.
+    assert_eq!(check().await, Ok(vec![]));
+    assert!(look(&path).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -374,17 +381,26 @@ async fn the_database_of_another_program_is_left_alone() {
 async fn a_file_of_a_newer_version_is_refused() {
     let directory = directory();
     let path = directory.path().join("hooklane.db");
-    drop(open(&path).await.unwrap());
-    let newer = rusqlite::Connection::open(&path).unwrap();
-    newer.pragma_update(None, "user_version", 2).unwrap();
-    drop(newer);
-    let error = open(&path).await.unwrap_err();
+    let running = open(&path).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.pragma_update(None, "user_version", 2).unwrap();
     let newer = LedgerError::Newer {
         path: path.display().to_string(),
         found: 2,
         supported: 1,
     };
-    assert_eq!(error, newer);
+    let text = newer.to_string();
+    for part in [path.to_str().unwrap(), "format 2", "use the version that"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(open(&path).await.unwrap_err(), newer);
+    assert_eq!(look(&path).await.unwrap_err(), newer);
+    // One that has it open already says so too, and does not take it for its own.
+    assert_eq!(running.check().await, Err(newer));
+    let problems = store::admin::check(&LedgerSpec::Sqlite(path)).await;
+    assert_eq!(problems.unwrap()[0].found, text);
+    let format = other.query_row("PRAGMA user_version", [], |row| row.get(0));
+    assert_eq!(format, Ok(2));
 }
 
 #[tokio::test]
