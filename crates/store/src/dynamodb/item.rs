@@ -24,6 +24,13 @@ pub(super) const EXPIRES_AT: &str = "expires_at";
 const RECORD: &str = "record";
 /// For people.
 const GROUP: &str = "message_group";
+/// How the item is to be read. Items without one are of the first format.
+const FORMAT: &str = "format";
+
+/// The newest format. Items of several formats lie in one table while workers of several versions run, and none is
+/// migrated: a version reads those of all before it, and writes its own. Versions that know the first alone do not look
+/// at the format.
+const NEWEST: i64 = 1;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -53,6 +60,7 @@ pub(super) fn write(
         (ID.to_owned(), id(slot)),
         (VERSION.to_owned(), number(version)),
         (WRITER.to_owned(), AttributeValue::S(writer.to_owned())),
+        (FORMAT.to_owned(), number(NEWEST)),
         (RECORD.to_owned(), AttributeValue::S(text)),
         (EXPIRES_AT.to_owned(), number(expires_s)),
     ]);
@@ -62,18 +70,32 @@ pub(super) fn write(
     item
 }
 
-/// What an item says and which version of it, or what is wrong with it.
+/// What an item says and which version of it, or what is wrong with it. One of a newer format is not taken for something
+/// else, even if it could be read.
 pub(super) fn read<T: DeserializeOwned>(item: &Item) -> Result<(T, i64), String> {
-    let version = match item.get(VERSION) {
-        Some(AttributeValue::N(version)) => version.parse().ok(),
-        _ => None,
+    let format = match item.contains_key(FORMAT) {
+        true => whole_number(item, FORMAT)?,
+        false => 1,
     };
-    let version = version.ok_or_else(|| format!("its {VERSION} is no whole number"))?;
+    if format > NEWEST {
+        return Err(format!(
+            "it has format {format}, but this version reads formats up to {NEWEST}: use the version that wrote it"
+        ));
+    }
+    let version = whole_number(item, VERSION)?;
     let Some(AttributeValue::S(text)) = item.get(RECORD) else {
         return Err(format!("its {RECORD} is no text"));
     };
     let kept = serde_json::from_str(text).map_err(|error| error.to_string())?;
     Ok((kept, version))
+}
+
+fn whole_number(item: &Item, name: &str) -> Result<i64, String> {
+    let number = match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| format!("its {name} is no whole number"))
 }
 
 #[cfg(test)]
@@ -132,5 +154,32 @@ mod tests {
         let at = Timestamp::from_millis(1_739_370_645_001);
         let item = write(&slot(), 1, "writer", &longest_record(), at);
         assert_eq!(item[EXPIRES_AT], AttributeValue::N("1739370646".to_owned()));
+    }
+
+    #[test]
+    fn an_item_of_a_newer_format_is_refused_and_one_without_a_format_is_of_the_first() {
+        let at = Timestamp::from_millis(1_739_370_645_001);
+        let item = write(&slot(), 7, "writer", &longest_record(), at);
+        let with = |format: AttributeValue| {
+            let mut item = item.clone();
+            item.insert(FORMAT.to_owned(), format);
+            read::<Record>(&item)
+        };
+        assert_eq!(item[FORMAT], number(1));
+        assert_eq!(with(number(1)), Ok((longest_record(), 7)));
+        let refused = with(number(2)).unwrap_err();
+        assert!(refused.contains("format 2"), "{refused}");
+        assert!(
+            refused.contains("use the version that wrote it"),
+            "{refused}"
+        );
+        let no_number = AttributeValue::S("2".to_owned());
+        assert_eq!(
+            with(no_number),
+            Err("its format is no whole number".to_owned())
+        );
+        let mut earlier = item.clone();
+        earlier.remove(FORMAT);
+        assert_eq!(read(&earlier), Ok((longest_record(), 7)));
     }
 }

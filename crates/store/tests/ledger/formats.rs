@@ -100,6 +100,23 @@ async fn table() -> Place {
     place
 }
 
+/// Puts an item as one of the next format.
+async fn make_newer(place: &Place, id: &str) {
+    let Place::Table(name) = place else {
+        unreachable!("a table is asked for")
+    };
+    let id = AttributeValue::S(format!("{QUEUE}#{id}"));
+    let update = client().update_item().table_name(name).key("id", id);
+    update
+        .update_expression("SET #format = :format")
+        .condition_expression("attribute_exists(id)")
+        .expression_attribute_names("#format", "format")
+        .expression_attribute_values(":format", AttributeValue::N("2".to_owned()))
+        .send()
+        .await
+        .unwrap();
+}
+
 /// What stands there, as an earlier version finds it: version, message group and text.
 async fn found(place: &Place, id: &str) -> (i64, Option<String>, String) {
     match place {
@@ -145,7 +162,9 @@ mod of_a_file {
 }
 
 mod of_a_table {
-    use super::{notes_are_read_and_changed, records_are_read_and_replaced};
+    use store::{LedgerError, WriteError};
+
+    use super::{QUEUE, notes_are_read_and_changed, records_are_read_and_replaced};
 
     #[tokio::test]
     async fn records_that_an_earlier_version_left_are_read_and_replaced() {
@@ -155,6 +174,35 @@ mod of_a_table {
     #[tokio::test]
     async fn notes_that_an_earlier_version_left_are_read_and_changed() {
         notes_are_read_and_changed(super::table().await).await;
+    }
+
+    #[tokio::test]
+    async fn what_a_newer_version_left_is_trouble_and_not_nothing() {
+        let place = super::table().await;
+        for id in ["m-waiting", "group:EventSetup_7", "groups:watched"] {
+            super::make_newer(&place, id).await;
+        }
+        let ledger = place.ledger().await;
+        let key = crate::key("m-waiting");
+        let error = ledger.read(&key).await.unwrap_err();
+        let is_named = |error: &LedgerError, id: &str| {
+            let text = error.to_string();
+            assert!(text.contains("it has format 2"), "{text}");
+            matches!(error, LedgerError::Record { message_id, .. } if message_id == id)
+        };
+        assert!(is_named(&error, "m-waiting"), "{error:?}");
+        let record = crate::record(2);
+        let lost = ledger.write(&key, None, &record, crate::now()).await;
+        assert_eq!(lost, Err(WriteError::Lost));
+        let error = ledger.of_group(QUEUE, "EventSetup_7").await.unwrap_err();
+        assert!(is_named(&error, "group:EventSetup_7"), "{error:?}");
+        let died = ledger.note_death(QUEUE, "EventSetup_7", "18", crate::now());
+        assert_eq!(died.await, Err(WriteError::Ledger(error)));
+        let error = ledger.watched_groups(QUEUE).await.unwrap_err();
+        assert!(is_named(&error, "groups:watched"), "{error:?}");
+        // The others can be used.
+        assert!(ledger.read(&crate::key("m-done")).await.is_ok());
+        assert_eq!(ledger.check().await, Ok(()));
     }
 }
 
