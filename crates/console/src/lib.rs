@@ -49,9 +49,6 @@ use session::Sessions;
 
 pub use server::serve;
 
-/// The shortest token that may guard the page, in characters.
-pub const SHORTEST_TOKEN: usize = 16;
-
 /// What the page works on.
 #[derive(Debug, Clone)]
 pub struct Queues {

@@ -12,9 +12,9 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::config::duration;
 use crate::exit::Exit;
 use crate::output;
+use config::duration;
 
 pub(crate) use dlq::{Dlq, Drop, Import, Replay};
 

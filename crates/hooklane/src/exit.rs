@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use queue::QueueError;
 
-use crate::config::Invalid;
 use crate::output::{self, StdoutClosed, one_line};
+use config::Invalid;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

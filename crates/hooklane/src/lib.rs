@@ -5,9 +5,7 @@
 
 mod cli;
 mod commands;
-pub mod config;
 mod demo;
-mod descriptors;
 mod exit;
 mod logging;
 mod output;
@@ -21,7 +19,7 @@ pub use exit::{Exit, report};
 /// # Errors
 /// What kept it from doing its work; [`report`] tells it and knows the exit code.
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
-    descriptors::raise();
+    config::descriptors::raise();
     let environment = config::Environment::of_process();
     logging::start(&cli.global, cli.log_level(), &environment)?;
     commands::run(cli, environment).await

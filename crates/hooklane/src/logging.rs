@@ -13,9 +13,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::cli::{Global, LogFormat};
-use crate::config::Environment;
 use crate::exit::Usage;
 use crate::output;
+use config::Environment;
 
 /// Crates that say much and little of use; what they say at `trace` may hold bodies.
 const QUIET: &str = "aws=error,hyper=warn,h2=warn,rustls=warn,tower=warn,axum=warn,mio=warn";

@@ -61,3 +61,30 @@ Keys:
 Examples:
   hooklane config check
   hooklane config check --config staging.toml --json | jq .problems";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::super::Cli;
+
+    #[test]
+    fn the_help_of_config_check_lists_every_key() {
+        let command = Cli::command();
+        let check = command
+            .find_subcommand("config")
+            .and_then(|config| config.find_subcommand("check"));
+        let help = check
+            .and_then(clap::Command::get_after_help)
+            .expect("told")
+            .to_string();
+        for key in config::keys::all() {
+            let name = key
+                .trim_end_matches(".*")
+                .rsplit('.')
+                .next()
+                .expect("a name");
+            assert!(help.contains(name), "{key}");
+        }
+    }
+}

@@ -2,9 +2,9 @@
 
 use super::Context;
 use crate::cli::Config;
-use crate::config::{self, Problem, Report};
 use crate::exit::Exit;
 use crate::output;
+use config::{Problem, Report};
 
 pub(super) fn run(arguments: &Config, context: &Context) -> anyhow::Result<Exit> {
     let Config::Check { output } = arguments;

@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::{Context, open_to_look, pair, person};
 use crate::exit::Exit;
-use crate::{cli, config, output, stop};
+use crate::{cli, output, stop};
 
 pub(super) async fn run(arguments: cli::Console, context: &Context) -> anyhow::Result<Exit> {
     let config = config::console(&context.configuration()?, arguments.listen)?;

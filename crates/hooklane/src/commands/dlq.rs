@@ -17,7 +17,6 @@ use queue::{Clock, Queue, Sqs};
 
 use super::{Context, open_to_look};
 use crate::cli::Dlq;
-use crate::config;
 use crate::exit::Exit;
 use crate::{logging, output, stop};
 

@@ -8,7 +8,6 @@ use store::admin::{self, Problem};
 
 use super::Context;
 use crate::cli::Ledger;
-use crate::config;
 use crate::exit::Exit;
 use crate::output;
 

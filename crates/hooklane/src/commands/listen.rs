@@ -23,9 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::cli::Listen;
-use crate::config::secret;
 use crate::exit::{Exit, Usage};
 use crate::{output, stop};
+use config::secret;
 use record::Record;
 use save::Directory;
 

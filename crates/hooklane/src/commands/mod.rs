@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use queue::{Queue, QueueError, Sqs};
 
 use crate::cli::{Cli, Command, Global};
-use crate::config::{Environment, Invalid, Source};
 use crate::exit::Exit;
+use ::config::{Environment, Invalid, Source};
 
 /// Runs a command.
 pub(crate) async fn run(cli: Cli, environment: Environment) -> anyhow::Result<Exit> {

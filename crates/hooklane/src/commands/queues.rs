@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::Context;
 use crate::cli::Queues;
-use crate::config;
 use crate::exit::{Exit, Usage};
 use crate::output;
 

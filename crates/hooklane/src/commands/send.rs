@@ -16,7 +16,6 @@ use tokio::io::BufReader;
 
 use super::Context;
 use crate::cli::Send;
-use crate::config;
 use crate::exit::{Exit, Usage};
 use crate::{output, stop};
 use going_on::Wish;

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::{Context, read_bounded};
 use crate::cli::Verify;
-use crate::config::secret;
 use crate::exit::{Exit, Usage};
 use crate::output;
+use config::secret;
 
 /// More than any event can be: SQS takes 1 MiB.
 const MAX_BODY: u64 = 2 * 1024 * 1024;

@@ -18,9 +18,9 @@ use tracing::{error, info, warn};
 
 use super::{Context, pair};
 use crate::cli::Work;
-use crate::config::{self, WorkConfig};
 use crate::exit::Exit;
 use crate::{output, stop};
+use config::WorkConfig;
 
 /// Between two tries to open a queue or a ledger that cannot be reached.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);

@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::duration;
 use crate::output;
+use config::duration;
 use paint::Paint;
 use progress::View;
 use proofs::Proof;

@@ -13,9 +13,9 @@ use super::meter::Meter;
 use super::table;
 use crate::cli::Replay;
 use crate::commands::{Context, open_to_look};
-use crate::config::{self, Source};
 use crate::exit::{Exit, Usage};
 use crate::{output, stop};
+use config::Source;
 
 pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<Exit> {
     let now = Clock::system().now();

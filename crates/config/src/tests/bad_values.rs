@@ -213,7 +213,7 @@ fn more_posts_at_the_same_time_than_there_are_file_descriptors_for_are_a_problem
         "{problem}"
     );
     assert!(work(&with_descriptors(2_560, &asked)).is_ok());
-    let report = crate::config::check(Ok(&with_descriptors(1_024, &asked)));
+    let report = crate::check(Ok(&with_descriptors(1_024, &asked)));
     assert!(!report.valid && report.problems[0].to_string() == problem);
 }
 

@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use console::SHORTEST_TOKEN;
 use delivery::Secret;
 use store::LedgerSpec;
 
@@ -11,6 +10,9 @@ use super::reader::Reader;
 use super::secret::{self, SecretSource};
 use super::values::any;
 use super::{QueuePair, callback, queue, worker};
+
+/// The shortest token that may guard the page, in characters.
+const SHORTEST_TOKEN: usize = 16;
 
 const LISTEN: &str = "console.listen";
 const TOKEN: &str = "console.token";
@@ -108,7 +110,7 @@ fn drop_dir(reader: &mut Reader<'_>) -> Option<PathBuf> {
 }
 
 /// Whether only this machine reaches an address.
-pub(crate) fn is_loopback(address: SocketAddr) -> bool {
+pub fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 

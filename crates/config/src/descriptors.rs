@@ -15,7 +15,7 @@ const OPEN_MAX: u64 = 10_240;
 
 /// Raises the soft limit to the hard one. A low soft limit protects programs that call select(2), which this one does
 /// not. That it cannot be raised is no failure: what there is will be counted with.
-pub(crate) fn raise() {
+pub fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return;
@@ -33,17 +33,17 @@ pub(crate) fn raise() {
 }
 
 /// How many file descriptors this process may open; none if there is no limit.
-pub(crate) fn limit() -> Option<u64> {
+pub fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
 /// How many descriptors a worker with so many lanes needs.
-pub(crate) fn needed_for(lanes: u32) -> u64 {
+pub fn needed_for(lanes: u32) -> u64 {
     EACH * u64::from(lanes) + RESERVE
 }
 
 /// How many lanes so many descriptors are enough for.
-pub(crate) fn lanes_within(descriptors: u64) -> u32 {
+pub fn lanes_within(descriptors: u64) -> u32 {
     let lanes = descriptors.saturating_sub(RESERVE) / EACH;
     u32::try_from(lanes).unwrap_or(u32::MAX)
 }

@@ -7,9 +7,10 @@
 mod callback;
 mod check;
 mod console;
+pub mod descriptors;
 pub mod duration;
 mod endpoint;
-mod keys;
+pub mod keys;
 mod problem;
 mod queue;
 mod reader;
@@ -24,8 +25,7 @@ mod values;
 mod worker;
 
 pub use check::{Report, check};
-pub use console::ConsoleConfig;
-pub(crate) use console::is_loopback;
+pub use console::{ConsoleConfig, is_loopback};
 pub use problem::{Invalid, Problem};
 pub use queue::QueuePair;
 pub use source::{Environment, Source};

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use delivery::one_line;
 use serde::Serialize;
-
-use crate::output::one_line;
 
 /// One thing that is wrong: which key, what is wrong and what to do. Never quotes a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
