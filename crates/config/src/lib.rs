@@ -8,7 +8,6 @@ mod callback;
 mod check;
 mod console;
 pub mod descriptors;
-pub mod duration;
 mod endpoint;
 pub mod keys;
 mod problem;
@@ -29,6 +28,7 @@ pub use console::{ConsoleConfig, is_loopback};
 pub use problem::{Invalid, Problem};
 pub use queue::QueuePair;
 pub use source::{Environment, Source};
+pub use values::duration;
 pub use worker::WorkerConfig;
 
 use std::net::SocketAddr;

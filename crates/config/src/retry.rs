@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use delivery::{MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleSettings};
+use event::duration;
 
-use super::duration;
 use super::reader::Reader;
 use super::values::{any, keyword, within};
 

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use event::duration;
 use ipnet::IpNet;
 
-use super::duration;
 use super::tree::{Node, Value};
 
 /// The most items any list may have.
@@ -81,7 +81,7 @@ impl Setting for u16 {
 impl Setting for Duration {
     fn parse(node: &Node) -> Result<Self, String> {
         match &node.value {
-            Value::Text(text) => duration::parse(text),
+            Value::Text(text) => duration(text),
             Value::Integer(number) => Err(format!(
                 "{number} has no unit: write for example \"{number}s\" for seconds"
             )),
@@ -156,6 +156,19 @@ impl<T: Setting> Setting for Vec<T> {
     fn show(&self) -> toml::Value {
         self.iter().map(T::show).collect::<Vec<_>>().into()
     }
+}
+
+/// Reads a duration: a whole number and its unit.
+///
+/// # Errors
+/// A sentence that says how durations are written.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text).ok_or_else(|| {
+        format!(
+            "{} is not a duration: write a whole number and its unit, as in \"500ms\", \"30s\", \"1m\", \"2h\" or \"1d\"",
+            quoted(text.trim())
+        )
+    })
 }
 
 /// One word of several, as a key takes it.

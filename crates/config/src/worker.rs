@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use delivery::RetrySchedule;
+use event::duration;
 use store::{LedgerSpec, SpecError};
 
-use super::duration;
 use super::reader::Reader;
 use super::size::Size;
 use super::tree::Node;

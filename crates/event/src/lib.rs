@@ -4,6 +4,7 @@
 
 mod body;
 mod dedup_clock;
+pub mod duration;
 mod event;
 mod invalid;
 mod message;

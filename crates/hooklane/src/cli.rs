@@ -14,7 +14,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
 use crate::output;
-use config::duration;
 
 pub(crate) use dlq::{Dlq, Drop, Import, Replay};
 
@@ -81,7 +80,7 @@ Examples:
   hooklane demo --minute 1m       the schedule as it is")]
 pub(crate) struct Demo {
     /// How long the minute between the second and the third attempt takes
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = config::duration)]
     pub(crate) minute: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! Moments as people write them: a date, or how long ago.
 
-use event::Timestamp;
+use event::{Timestamp, duration};
 
 /// What may be written.
 pub(crate) const EXPECTED: &str =
@@ -12,21 +12,10 @@ pub(crate) fn read(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn ago(text: &str, now: Timestamp) -> Option<Timestamp> {
-    let (at, unit) = text.char_indices().last()?;
-    let unit_ms = match unit {
-        's' => 1_000,
-        'm' => 60_000,
-        'h' => 3_600_000,
-        'd' => 86_400_000,
-        _ => return None,
-    };
-    let number = &text[..at];
-    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let ago_ms = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;
-    let at_ms = now.as_millis().saturating_sub(ago_ms);
-    Some(Timestamp::from_millis(at_ms))
+    let ago_ms = u64::try_from(duration::parse(text)?.as_millis()).ok()?;
+    Some(Timestamp::from_millis(
+        now.as_millis().saturating_sub(ago_ms),
+    ))
 }
 
 /// The longest form with an offset, with nanoseconds and `+hh:mm`, and room for a slip.
@@ -62,6 +51,7 @@ mod tests {
             ("30m", "2025-02-12T14:00:45.123Z"),
             ("2h", "2025-02-12T12:30:45.123Z"),
             ("3d", "2025-02-09T14:30:45.123Z"),
+            ("500ms", "2025-02-12T14:30:44.623Z"),
             ("99999999d", "1970-01-01T00:00:00.000Z"),
         ] {
             let at = read(text, NOW).unwrap();

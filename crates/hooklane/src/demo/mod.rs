@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::output;
-use config::duration;
+use event::duration;
 use paint::Paint;
 use progress::View;
 use proofs::Proof;

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::paint;
 use super::stage::{Snapshot, Stage};
 use crate::{logging, output};
-use config::duration;
+use event::duration;
 
 /// How often the bars move.
 const TICK: Duration = Duration::from_millis(100);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Proof, counted};
 use crate::demo::observations::{Letter, Observations, Request, Sent};
-use config::duration;
+use event::duration;
 
 /// How late an attempt may be: SQS hides messages for whole seconds, and a poll has to fetch them.
 const LATE: Duration = Duration::from_secs(2);

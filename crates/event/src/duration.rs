@@ -11,27 +11,17 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// Reads `500ms`, `30s`, `1m`, `2h` or `1d`.
-///
-/// # Errors
-/// A sentence that says how durations are written.
-pub fn parse(text: &str) -> Result<Duration, String> {
+/// Reads `500ms`, `30s`, `1m`, `2h` or `1d`, white space around it left out. `None` if it is none of these, or beyond
+/// 2^64 ms.
+pub fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let millis = UNITS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .and_then(|(_, length)| number.parse::<u64>().ok()?.checked_mul(*length));
-    match millis {
-        Some(millis) => Ok(Duration::from_millis(millis)),
-        None => Err(format!(
-            "{} is not a duration: write a whole number and its unit, as in \"500ms\", \"30s\", \"1m\", \"2h\" or \"1d\"",
-            super::values::quoted(text)
-        )),
-    }
+    let (_, length) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let millis = number.parse::<u64>().ok()?.checked_mul(*length)?;
+    Some(Duration::from_millis(millis))
 }
 
 /// Writes a duration as [`parse`] reads it, in the largest unit that is exact; below a millisecond is cut.
@@ -51,9 +41,9 @@ mod tests {
     #[test]
     fn every_unit_is_read_and_written_back() {
         for text in ["0s", "500ms", "30s", "1m", "90s", "2h", "1d", "1500ms"] {
-            assert_eq!(parse(text).map(format).as_deref(), Ok(text));
+            assert_eq!(parse(text).map(format).as_deref(), Some(text));
         }
-        assert_eq!(parse("120s").map(format).as_deref(), Ok("2m"));
+        assert_eq!(parse(" 120s\n").map(format).as_deref(), Some("2m"));
     }
 
     #[test]
@@ -70,8 +60,7 @@ mod tests {
             "99999999999999999999s",
             "400000000000000d",
         ] {
-            let error = parse(text).expect_err(text);
-            assert!(error.contains("is not a duration"), "{error}");
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }
