@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use delivery::{MAX_DELAY, MAX_DELAYS, RetryAfter, RetrySchedule, ScheduleSettings};
-use event::duration;
+use delivery::{RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings};
 
 use super::reader::Reader;
-use super::values::{any, keyword, within};
-
-/// An attempt must fit into a lease with room to spare.
-const MAX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-const LEAST_TIMEOUT: Duration = Duration::from_millis(1);
+use super::values::keyword;
 
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
 
@@ -23,13 +18,15 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<RetrySchedule> {
         .as_ref()
         .and_then(|name| self::profile(name).ok())
         .unwrap_or_else(RetrySchedule::avionte);
-    let delays = reader.or("retry.delays", defaults.delays, |waits| delays(waits));
-    let accept = reader.or("retry.accept", defaults.accept, |statuses| accept(statuses));
-    let timeout = reader.or(
-        "retry.timeout",
-        defaults.timeout,
-        within(LEAST_TIMEOUT, MAX_TIMEOUT),
-    );
+    let delays = reader.or("retry.delays", defaults.delays, |waits: &Vec<_>| {
+        told(RetrySchedule::check_delays(waits))
+    });
+    let accept = reader.or("retry.accept", defaults.accept, |statuses: &Vec<_>| {
+        told(RetrySchedule::check_accept(statuses))
+    });
+    let timeout = reader.or("retry.timeout", defaults.timeout, |timeout| {
+        told(RetrySchedule::check_timeout(*timeout))
+    });
     let retry_after = retry_after(reader);
     let settings = ScheduleSettings {
         delays: delays?,
@@ -56,54 +53,20 @@ fn profile(name: &str) -> Result<ScheduleSettings, String> {
     })
 }
 
-fn delays(delays: &[Duration]) -> Result<(), String> {
-    if delays.len() > MAX_DELAYS {
-        return Err(format!(
-            "{} delays are too many: give at most {MAX_DELAYS}",
-            delays.len()
-        ));
-    }
-    match delays.iter().find(|delay| **delay > MAX_DELAY) {
-        Some(delay) => Err(format!(
-            "a delay of {} is too long: give at most {}, since SQS keeps a message for 14d",
-            duration::format(*delay),
-            duration::format(MAX_DELAY)
-        )),
-        None => Ok(()),
-    }
-}
-
-fn accept(statuses: &[u16]) -> Result<(), String> {
-    if statuses.is_empty() {
-        return Err(
-            "an empty list accepts nothing: name at least one status, as in [200, 201]".to_owned(),
-        );
-    }
-    match statuses.iter().find(|status| !(200..300).contains(*status)) {
-        Some(status) => Err(format!(
-            "{status} cannot mean accepted: name statuses from 200 to 299"
-        )),
-        None => Ok(()),
-    }
-}
-
 fn retry_after(reader: &mut Reader<'_>) -> Option<RetryAfter> {
     let word = |text: &str| keyword(text, &[("ignore", false), ("lengthen", true)]);
     let mode = reader.or("retry.retry_after", "ignore".to_owned(), |text: &String| {
         word(text).map(drop)
     });
     let max = reader.or("retry.retry_after_max", RETRY_AFTER_MAX, |max| {
-        match *max > MAX_DELAY {
-            true => Err(format!(
-                "{} is too long: give at most {}",
-                duration::format(*max),
-                duration::format(MAX_DELAY)
-            )),
-            false => any(max),
-        }
+        told(RetrySchedule::check_retry_after_max(*max))
     });
     match (word(&mode?).ok()?, max?) {
         (true, max) => Some(RetryAfter::Lengthen { max }),
         (false, _) => Some(RetryAfter::Ignore),
     }
+}
+
+fn told(checked: Result<(), ScheduleError>) -> Result<(), String> {
+    checked.map_err(|error| error.to_string())
 }

@@ -1,6 +1,9 @@
 //! When to try again: the documented waits as data, and the decision after each attempt.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use event::duration::format;
 
 use crate::Outcome;
 
@@ -9,6 +12,9 @@ pub const MAX_DELAYS: usize = 50;
 
 /// The longest single wait. SQS keeps a message for 14 days at most, so a longer one could not end.
 pub const MAX_DELAY: Duration = Duration::from_secs(12 * 24 * 3600);
+
+/// The shortest and the longest time for an attempt: it must fit into a lease with room to spare.
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(15 * 60);
 
 /// What may be set by hand; [`RetrySchedule::new`] checks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,21 +45,36 @@ pub enum RetryAfter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule(ScheduleSettings);
 
-/// Why settings make no schedule.
+/// Why settings make no schedule: each variant is about one of them, and says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// More than [`MAX_DELAYS`] waits.
     #[error("{0} delays are too many: give at most {MAX_DELAYS}")]
     TooManyDelays(usize),
     /// A wait longer than [`MAX_DELAY`].
-    #[error("a delay of {} s is too long: give at most 12 days, since SQS keeps a message for 14", .0.as_secs())]
+    #[error(
+        "a delay of {} is too long: give at most {}, since SQS keeps a message for 14d",
+        format(*.0),
+        format(MAX_DELAY)
+    )]
     DelayTooLong(Duration),
-    /// No status, or one that is no 2xx.
-    #[error("accept must name at least one status, each from 200 to 299")]
-    Accept,
+    /// No status.
+    #[error("an empty list accepts nothing: name at least one status, as in [200, 201]")]
+    AcceptsNothing,
+    /// A status that is no 2xx.
+    #[error("{0} cannot mean accepted: name statuses from 200 to 299")]
+    CannotAccept(u16),
     /// No time at all, or more than fits a lease.
-    #[error("a timeout must be more than 0 and at most 15 minutes")]
-    Timeout,
+    #[error(
+        "\"{}\" is out of range: write \"{}\" to \"{}\"",
+        format(*.0),
+        format(*TIMEOUTS.start()),
+        format(*TIMEOUTS.end())
+    )]
+    Timeout(Duration),
+    /// A receiver may ask for a wait longer than [`MAX_DELAY`].
+    #[error("{} is too long: give at most {}", format(*.0), format(MAX_DELAY))]
+    RetryAfterTooLong(Duration),
 }
 
 /// What to do after an attempt.
@@ -91,19 +112,59 @@ impl RetrySchedule {
     /// # Errors
     /// The first thing that is wrong with them.
     pub fn new(settings: ScheduleSettings) -> Result<Self, ScheduleError> {
-        if settings.delays.len() > MAX_DELAYS {
-            return Err(ScheduleError::TooManyDelays(settings.delays.len()));
-        }
-        if let Some(delay) = settings.delays.iter().find(|d| **d > MAX_DELAY) {
-            return Err(ScheduleError::DelayTooLong(*delay));
-        }
-        if settings.accept.is_empty() || settings.accept.iter().any(|s| !(200..300).contains(s)) {
-            return Err(ScheduleError::Accept);
-        }
-        if settings.timeout.is_zero() || settings.timeout > Duration::from_secs(15 * 60) {
-            return Err(ScheduleError::Timeout);
+        Self::check_delays(&settings.delays)?;
+        Self::check_accept(&settings.accept)?;
+        Self::check_timeout(settings.timeout)?;
+        if let RetryAfter::Lengthen { max } = settings.retry_after {
+            Self::check_retry_after_max(max)?;
         }
         Ok(Self(settings))
+    }
+
+    /// Checks waits.
+    ///
+    /// # Errors
+    /// There are too many, or one is too long.
+    pub fn check_delays(delays: &[Duration]) -> Result<(), ScheduleError> {
+        if delays.len() > MAX_DELAYS {
+            return Err(ScheduleError::TooManyDelays(delays.len()));
+        }
+        let too_long = delays.iter().find(|delay| **delay > MAX_DELAY);
+        too_long.map_or(Ok(()), |delay| Err(ScheduleError::DelayTooLong(*delay)))
+    }
+
+    /// Checks the statuses that are to mean "accepted".
+    ///
+    /// # Errors
+    /// There is none, or one is no 2xx.
+    pub fn check_accept(statuses: &[u16]) -> Result<(), ScheduleError> {
+        if statuses.is_empty() {
+            return Err(ScheduleError::AcceptsNothing);
+        }
+        let other = statuses.iter().find(|status| !(200..300).contains(*status));
+        other.map_or(Ok(()), |status| Err(ScheduleError::CannotAccept(*status)))
+    }
+
+    /// Checks how long one attempt may take.
+    ///
+    /// # Errors
+    /// It is no time at all, or more than fits a lease.
+    pub fn check_timeout(timeout: Duration) -> Result<(), ScheduleError> {
+        match TIMEOUTS.contains(&timeout) {
+            true => Ok(()),
+            false => Err(ScheduleError::Timeout(timeout)),
+        }
+    }
+
+    /// Checks to how much a receiver may lengthen a wait.
+    ///
+    /// # Errors
+    /// It is too long.
+    pub fn check_retry_after_max(max: Duration) -> Result<(), ScheduleError> {
+        match max > MAX_DELAY {
+            true => Err(ScheduleError::RetryAfterTooLong(max)),
+            false => Ok(()),
+        }
     }
 
     /// Avionté's: at once, at once again, after one minute, at once again; 200 and 201 accept
@@ -346,7 +407,7 @@ mod tests {
         assert!(with(1_036_800).is_ok());
         let error = with(1_036_801).unwrap_err().to_string();
         assert!(
-            error.starts_with("a delay of 1036801 s is too long: give at most 12 days"),
+            error.starts_with("a delay of 1036801s is too long: give at most 12d, "),
             "{error}"
         );
     }
@@ -365,17 +426,47 @@ mod tests {
 
     #[test]
     fn settings_that_make_no_sense_make_no_schedule() {
+        const LONG_TIMEOUT: Duration = Duration::from_millis(900_001);
+        const LONG_WAIT: Duration = Duration::from_millis(1_036_800_001);
         let with = |change: fn(&mut ScheduleSettings)| {
             let mut settings = RetrySchedule::avionte();
             change(&mut settings);
             RetrySchedule::new(settings).unwrap_err()
         };
-        assert_eq!(with(|s| s.accept.clear()), ScheduleError::Accept);
-        assert_eq!(with(|s| s.accept = vec![302]), ScheduleError::Accept);
-        assert_eq!(with(|s| s.timeout = Duration::ZERO), ScheduleError::Timeout);
+        assert_eq!(with(|s| s.accept.clear()), ScheduleError::AcceptsNothing);
+        assert_eq!(
+            with(|s| s.accept = vec![200, 302]),
+            ScheduleError::CannotAccept(302)
+        );
+        assert_eq!(
+            with(|s| s.timeout = Duration::ZERO),
+            ScheduleError::Timeout(Duration::ZERO)
+        );
+        assert_eq!(
+            with(|s| s.timeout = LONG_TIMEOUT),
+            ScheduleError::Timeout(LONG_TIMEOUT)
+        );
+        assert_eq!(
+            with(|s| s.retry_after = RetryAfter::Lengthen { max: LONG_WAIT }),
+            ScheduleError::RetryAfterTooLong(LONG_WAIT)
+        );
         assert_eq!(
             with(|s| s.delays = vec![Duration::ZERO; 51]),
             ScheduleError::TooManyDelays(51)
         );
+    }
+    #[test]
+    fn a_timeout_and_what_a_receiver_may_ask_for_can_be_as_long_as_is_told() {
+        let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(900));
+        for timeout in [shortest, longest] {
+            assert_eq!(RetrySchedule::check_timeout(timeout), Ok(()));
+        }
+        assert_eq!(
+            RetrySchedule::check_timeout(Duration::ZERO)
+                .unwrap_err()
+                .to_string(),
+            "\"0s\" is out of range: write \"1ms\" to \"15m\""
+        );
+        assert_eq!(RetrySchedule::check_retry_after_max(MAX_DELAY), Ok(()));
     }
 }
