@@ -169,16 +169,19 @@ fn standing(path: &[String]) -> Standing {
     standing
 }
 
+/// Where a given key is cut, in characters, before it is compared: it may be as long as the file.
+const LONGEST_SLIP: usize = 100;
+
 /// The known key (or section) nearest to a path: one that differs in a few letters, else the only one
 /// elsewhere with the same last part.
 fn suggest(path: &[String]) -> Option<String> {
-    let given = join(path);
+    let given = join(path).chars().take(LONGEST_SLIP).collect::<String>();
     let candidates = || {
         let named = KNOWN.iter().filter(|known| !known.contains('*'));
         named.flat_map(|known| prefixes(known))
     };
     let nearest = candidates()
-        .map(|known| (distance(&given, known), known))
+        .map(|known| (strsim::levenshtein(&given, known), known))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, known)| distance * 3 <= known.len());
     let last = path.last().map(String::as_str);
@@ -212,22 +215,6 @@ fn prefixes(key: &'static str) -> impl Iterator<Item = &'static str> {
     key.match_indices('.')
         .map(|(at, _)| &key[..at])
         .chain([key])
-}
-
-/// How many letters must be added, dropped or changed to make one text of the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b = b.chars().collect::<Vec<_>>();
-    let mut row = (0..=b.len()).collect::<Vec<_>>();
-    for (i, from) in a.chars().take(100).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
