@@ -8,9 +8,10 @@ use url::Url;
 
 use super::keys;
 use super::reader::Reader;
-use super::secret::{self, SecretSource, SecretSources};
 use super::source::Source;
 use super::tree::Node;
+use super::values::secret::{self, SecretSource, SecretSources};
+use super::values::url::CallbackUrl;
 use super::values::{Setting, any, keyword, quoted};
 
 /// The most events that may have a URL of their own.
@@ -111,7 +112,7 @@ fn target(
 ) -> Option<Target> {
     let section = environment.section();
     let url_key = format!("{section}.url");
-    let may_be_used = |url: &CallbackUrl| url.check(policy);
+    let may_be_used = |url: &CallbackUrl| usable(&url.0, policy);
     let url = reader.optional(&url_key, may_be_used);
     let events = events(reader, &format!("{section}.events"), may_be_used);
     let credentials = credentials(reader, section);
@@ -146,6 +147,31 @@ fn warn_of_refused(
             reader.warn(&key, format!("no attempt will be made: {refused}"));
         }
     }
+}
+
+/// Checks a URL. No message quotes it: it may hold a password or a token.
+fn usable(url: &Url, policy: Option<&EndpointPolicy>) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "{}:// is not a way to deliver: write an https:// URL",
+            url.scheme()
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "holds a user or a password: remove them, and use shared_secret or api_key".to_owned(),
+        );
+    }
+    if url.fragment().is_some() {
+        return Err("holds a fragment (#…), which is never sent: remove it".to_owned());
+    }
+    if url.scheme() == "http" && policy.is_some_and(|policy| !policy.allow_http) {
+        return Err(
+            "plain http is not allowed: write https://, or set endpoint.allow_http = true"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 fn events(
@@ -247,65 +273,19 @@ fn authentication(
 
 /// Fetches secrets; each that cannot be had is a problem of its own, and each that looks damaged a warning.
 fn fetch(reader: &mut Reader<'_>, key: &str, sources: &[SecretSource]) -> Option<Vec<Secret>> {
-    let fetched = sources
-        .iter()
-        .map(|source| match secret::fetch(reader.source, source) {
-            Ok(secret) => {
-                if let Some(stray) = secret::stray(&secret) {
-                    reader.warn(key, format!("{source} {stray}"));
-                }
-                Some(secret)
+    let fetched = sources.iter().map(|source| match reader.fetch(source) {
+        Ok(secret) => {
+            if let Some(stray) = secret::stray(&secret) {
+                reader.warn(key, format!("{source} {stray}"));
             }
-            Err(problem) => {
-                reader.problem(key, problem);
-                None
-            }
-        });
+            Some(secret)
+        }
+        Err(problem) => {
+            reader.problem(key, problem);
+            None
+        }
+    });
     fetched.collect::<Vec<_>>().into_iter().collect()
-}
-
-/// The URL of a callback.
-pub(super) struct CallbackUrl(Url);
-
-impl CallbackUrl {
-    fn check(&self, policy: Option<&EndpointPolicy>) -> Result<(), String> {
-        if self.0.scheme() == "http" && policy.is_some_and(|policy| !policy.allow_http) {
-            return Err(
-                "plain http is not allowed: write https://, or set endpoint.allow_http = true"
-                    .to_owned(),
-            );
-        }
-        Ok(())
-    }
-}
-
-impl Setting for CallbackUrl {
-    // No message quotes the URL: it may hold a password or a token.
-    fn parse(node: &Node) -> Result<Self, String> {
-        let url = Url::parse(&String::parse(node)?).map_err(|error| {
-            format!("not a URL ({error}): write for example https://hooks.example.com/events")
-        })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!(
-                "{}:// is not a way to deliver: write an https:// URL",
-                url.scheme()
-            ));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(
-                "holds a user or a password: remove them, and use shared_secret or api_key"
-                    .to_owned(),
-            );
-        }
-        if url.fragment().is_some() {
-            return Err("holds a fragment (#…), which is never sent: remove it".to_owned());
-        }
-        Ok(Self(url))
-    }
-
-    fn show(&self) -> toml::Value {
-        delivery::masked(&self.0).into()
-    }
 }
 
 struct Mode(SignatureMode);

@@ -7,8 +7,8 @@ use delivery::Secret;
 use store::LedgerSpec;
 
 use super::reader::Reader;
-use super::secret::{self, SecretSource};
 use super::values::any;
+use super::values::secret::SecretSource;
 use super::{QueuePair, callback, queue, worker};
 
 /// The shortest token that may guard the page, in characters.
@@ -83,7 +83,7 @@ fn token_source(reader: &mut Reader<'_>) -> Option<Option<SecretSource>> {
 }
 
 fn fetch(reader: &mut Reader<'_>, source: &SecretSource) -> Option<Secret> {
-    let problem = match secret::fetch(reader.source, source) {
+    let problem = match reader.fetch(source) {
         Ok(token) if token.expose().chars().count() >= SHORTEST_TOKEN => return Some(token),
         Ok(_) => format!(
             "{source} is too short: give a token of at least {SHORTEST_TOKEN} characters, \

@@ -9,13 +9,12 @@ mod check;
 mod console;
 pub mod descriptors;
 mod endpoint;
+mod environment;
 pub mod keys;
 mod problem;
 mod queue;
 mod reader;
 mod retry;
-pub mod secret;
-mod size;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -25,15 +24,17 @@ mod worker;
 
 pub use check::{Report, check};
 pub use console::{ConsoleConfig, is_loopback};
+pub use environment::Environment;
 pub use problem::{Invalid, Problem};
 pub use queue::QueuePair;
-pub use source::{Environment, Source};
-pub use values::duration;
+pub use source::Source;
+pub use values::{duration, secret};
 pub use worker::WorkerConfig;
 
 use std::net::SocketAddr;
 
 use reader::Reader;
+use values::url::QueueUrl;
 
 /// Everything the worker needs. Not `Debug`: a callback's URL may hold a token.
 pub struct WorkConfig {
@@ -65,7 +66,7 @@ pub fn work(source: &Source) -> Result<WorkConfig, Invalid> {
 /// Every problem with it.
 pub fn queue_url(source: &Source) -> Result<String, Invalid> {
     read(source, |reader| {
-        queue::source_url(reader).map(queue::QueueUrl::into_string)
+        queue::source_url(reader).map(QueueUrl::into_string)
     })
 }
 
@@ -75,7 +76,7 @@ pub fn queue_url(source: &Source) -> Result<String, Invalid> {
 /// Every problem with it.
 pub fn dead_letter_url(source: &Source) -> Result<String, Invalid> {
     read(source, |reader| {
-        queue::dead_letter_url(reader).map(queue::QueueUrl::into_string)
+        queue::dead_letter_url(reader).map(QueueUrl::into_string)
     })
 }
 

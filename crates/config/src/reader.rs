@@ -1,9 +1,12 @@
 //! Reads keys one by one, keeps every problem on the way, and remembers what was read, so that
 //! `config check` shows exactly what a command would use.
 
+use delivery::Secret;
+
 use super::source::Source;
 use super::tree::{Node, Origin, Table, Value};
 use super::values::Setting;
+use super::values::secret::SecretSource;
 use super::{Problem, keys};
 
 /// A reading of the configuration. A key that cannot be used yields `None` and a [`Problem`].
@@ -162,6 +165,11 @@ impl<'a> Reader<'a> {
             value,
             place,
         });
+    }
+
+    /// Fetches the secret that a key names.
+    pub(super) fn fetch(&self, secret: &SecretSource) -> Result<Secret, String> {
+        secret.fetch(&self.source.environment, &self.source.resolve(""))
     }
 
     pub(super) fn place(&self, origin: &Origin) -> String {

@@ -1,11 +1,11 @@
 //! Where the configuration comes from: a TOML file with the environment laid over it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use super::environment::Environment;
 use super::tree::{self, Node, Origin, Table};
 use super::{Invalid, Problem, keys};
 
@@ -13,56 +13,6 @@ const DEFAULT_FILE: &str = "hooklane.toml";
 
 /// A configuration file is a page, not a database.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
-
-/// The environment variables of the process and its limits, or made up by a test. Not `Debug`: secrets are among them.
-#[derive(Clone, Default)]
-pub struct Environment {
-    variables: BTreeMap<OsString, OsString>,
-    descriptors: Option<u64>,
-}
-
-impl Environment {
-    /// The variables this process was started with, and what it may open.
-    pub fn of_process() -> Self {
-        Self {
-            variables: std::env::vars_os().collect(),
-            descriptors: crate::descriptors::limit(),
-        }
-    }
-
-    /// A variable's value.
-    pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.variables
-            .get(OsStr::new(name))
-            .map(OsString::as_os_str)
-    }
-
-    /// How many file descriptors the process may open; none if that is not limited.
-    pub fn descriptors(&self) -> Option<u64> {
-        self.descriptors
-    }
-
-    /// The same with so many file descriptors.
-    #[must_use]
-    pub fn with_descriptors(self, descriptors: u64) -> Self {
-        Self {
-            descriptors: Some(descriptors),
-            ..self
-        }
-    }
-}
-
-impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        let variables = variables.into_iter();
-        Self {
-            variables: variables
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-            descriptors: None,
-        }
-    }
-}
 
 /// The configuration as written: well-formed, its values not yet read.
 pub struct Source {
@@ -149,7 +99,7 @@ fn parse(path: &Path, text: &str) -> Result<Table, Invalid> {
 
 fn lay_variables_over(table: &mut Table, environment: &Environment, problems: &mut Vec<Problem>) {
     let mut given = Vec::new();
-    for (name, value) in &environment.variables {
+    for (name, value) in environment.all() {
         let Some(name) = name.to_str().filter(|name| name.starts_with(keys::PREFIX)) else {
             continue;
         };

@@ -1,10 +1,15 @@
 //! The types a key can have: how each is read from what was written, and shown again.
 
+pub mod secret;
+pub(crate) mod size;
+pub(crate) mod url;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use event::duration;
 use ipnet::IpNet;
+use store::{LedgerSpec, SpecError};
 
 use super::tree::{Node, Value};
 
@@ -119,6 +124,18 @@ impl Setting for IpNet {
         network
             .or_else(|_| address())
             .map_err(|_| format!("{} {hint}", quoted(&text)))
+    }
+
+    fn show(&self) -> toml::Value {
+        self.to_string().into()
+    }
+}
+
+impl Setting for LedgerSpec {
+    fn parse(node: &Node) -> Result<Self, String> {
+        String::parse(node)?
+            .parse()
+            .map_err(|error: SpecError| error.to_string())
     }
 
     fn show(&self) -> toml::Value {

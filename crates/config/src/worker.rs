@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use delivery::RetrySchedule;
 use event::duration;
-use store::{LedgerSpec, SpecError};
+use store::LedgerSpec;
 
+use super::descriptors;
 use super::reader::Reader;
-use super::size::Size;
-use super::tree::Node;
+use super::values::size::Size;
 use super::values::{Setting, any, within};
-use crate::descriptors;
 
 /// No single hide exceeds 11 hours: SQS ends every lease at 12 hours from the receive.
 const MAX_VISIBILITY: Duration = Duration::from_secs(11 * 3600);
@@ -165,17 +164,5 @@ pub(super) fn ledger(reader: &mut Reader<'_>) -> Option<LedgerSpec> {
             reader.problem(LEDGER, format!("not a path ({error}): write sqlite:PATH"));
             None
         }
-    }
-}
-
-impl Setting for LedgerSpec {
-    fn parse(node: &Node) -> Result<Self, String> {
-        String::parse(node)?
-            .parse()
-            .map_err(|error: SpecError| error.to_string())
-    }
-
-    fn show(&self) -> toml::Value {
-        self.to_string().into()
     }
 }

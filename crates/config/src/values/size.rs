@@ -1,16 +1,16 @@
 //! Sizes as people write them: a whole number and a unit.
 
-use super::tree::Node;
-use super::values::{Setting, quoted};
+use super::{Setting, quoted};
+use crate::tree::Node;
 
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// So many bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Size(pub(super) u64);
+pub(crate) struct Size(pub(crate) u64);
 
 impl Size {
-    pub(super) const fn mib(number: u64) -> Self {
+    pub(crate) const fn mib(number: u64) -> Self {
         Self(number << 20)
     }
 }

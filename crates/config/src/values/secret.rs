@@ -7,9 +7,9 @@ use std::path::Path;
 
 use delivery::Secret;
 
-use super::source::{Environment, Source};
-use super::tree::{Node, Value};
-use super::values::{Setting, quoted};
+use super::{Setting, quoted};
+use crate::environment::Environment;
+use crate::tree::{Node, Value};
 
 /// No secret worth the name is longer.
 const MAX_BYTES: usize = 8 * 1024;
@@ -121,7 +121,7 @@ fn without_line_end(text: &str) -> &str {
 
 /// What stands around a secret and is hardly meant to be part of it: a dashboard, an editor or a file of variables left
 /// it there, and the receiver, whose secret has none of it, finds every signature wrong.
-pub(super) fn stray(secret: &Secret) -> Option<String> {
+pub(crate) fn stray(secret: &Secret) -> Option<String> {
     let text = secret.expose();
     let (first, last) = (text.chars().next()?, text.chars().next_back()?);
     let found = match (stray_character(first), stray_character(last)) {
@@ -162,7 +162,7 @@ impl Setting for SecretSource {
 }
 
 /// The secrets of a rotation: the first signs. Written as one name or as a list of names.
-pub(super) struct SecretSources(pub(super) Vec<SecretSource>);
+pub(crate) struct SecretSources(pub(crate) Vec<SecretSource>);
 
 impl Setting for SecretSources {
     fn parse(node: &Node) -> Result<Self, String> {
@@ -190,9 +190,4 @@ impl Setting for SecretSources {
             _ => self.0.show(),
         }
     }
-}
-
-/// Fetches the secret that a key of the configuration names.
-pub(super) fn fetch(source: &Source, secret: &SecretSource) -> Result<Secret, String> {
-    secret.fetch(&source.environment, &source.resolve(""))
 }
