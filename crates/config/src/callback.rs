@@ -6,52 +6,33 @@ use consumer::post::EndpointPolicy;
 use delivery::{Authentication, Callback, Secret, SignatureMode};
 use url::Url;
 
+use super::key::{Key, Row};
 use super::keys;
 use super::reader::Reader;
 use super::source::Source;
-use super::tree::Node;
-use super::values::secret::{self, SecretSource, SecretSources};
+use super::table::{
+    ALLOW_HTTP, API_KEY, CALLBACK_URL, CALLBACKS, ENVIRONMENT, EVENTS, SHARED_SECRET, SIGNATURE,
+};
+use super::tree::Value;
+use super::values::secret::{self, SecretSource};
 use super::values::url::CallbackUrl;
-use super::values::{Setting, any, keyword, quoted};
+use super::values::word::{Environment, Word};
+use super::values::{Setting, quoted};
 
 /// The most events that may have a URL of their own.
 const MAX_EVENTS: usize = 1_000;
 
-/// Which of the two callbacks is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Environment {
-    Production,
-    NonProduction,
-}
-
-impl Environment {
-    pub(super) const BOTH: [Self; 2] = [Self::Production, Self::NonProduction];
-
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::Production => Self::NonProduction,
-            Self::NonProduction => Self::Production,
-        }
-    }
-
-    fn section(self) -> &'static str {
-        match self {
-            Self::Production => "callback.production",
-            Self::NonProduction => "callback.non_production",
-        }
+/// Where the callback of an environment is written.
+fn section(environment: Environment) -> &'static str {
+    let [production, non_production] = *CALLBACKS;
+    match environment {
+        Environment::Production => production,
+        Environment::NonProduction => non_production,
     }
 }
 
 pub(super) fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
-    let words = [
-        ("production", Environment::Production),
-        ("non-production", Environment::NonProduction),
-    ];
-    let word = |text: &String| keyword(text, &words);
-    let name = reader.or("environment", "production".to_owned(), |name| {
-        word(name).map(drop)
-    })?;
-    word(&name).ok()
+    reader.or_default(&ENVIRONMENT)
 }
 
 /// Looks at the callback of an environment, if there is one. Its secrets need not be at hand.
@@ -60,8 +41,15 @@ pub(super) fn check(
     environment: Environment,
     policy: Option<&EndpointPolicy>,
 ) {
-    if reader.node(environment.section()).is_some() {
+    if reader.node(section(environment)).is_some() {
         target(reader, environment, policy);
+    }
+}
+
+/// Where it is not known which callback is meant: looks at both, so that all problems come at once.
+pub(super) fn check_both(reader: &mut Reader<'_>, policy: Option<&EndpointPolicy>) {
+    for either in Environment::ALL {
+        check(reader, *either, policy);
     }
 }
 
@@ -84,7 +72,7 @@ pub(super) fn read(
 pub(super) fn authentication_header(source: &Source) -> Option<&'static str> {
     let mut silent = Reader::new(source);
     let chosen = environment(&mut silent)?;
-    match credentials(&mut silent, chosen.section())? {
+    match credentials(&mut silent, section(chosen))? {
         Credentials::None => None,
         Credentials::Shared(mode, _) => Some(mode.header_name()),
         Credentials::ApiKey(_) => Some(Authentication::API_KEY_HEADER),
@@ -110,11 +98,11 @@ fn target(
     environment: Environment,
     policy: Option<&EndpointPolicy>,
 ) -> Option<Target> {
-    let section = environment.section();
-    let url_key = format!("{section}.url");
+    let section = section(environment);
+    let url_key = CALLBACK_URL.of(section);
     let may_be_used = |url: &CallbackUrl| usable(&url.0, policy);
-    let url = reader.optional(&url_key, may_be_used);
-    let events = events(reader, &format!("{section}.events"), may_be_used);
+    let url = reader.optional_if(&url_key, may_be_used);
+    let events = events(reader, &EVENTS.of(section), may_be_used);
     let credentials = credentials(reader, section);
     let (url, events) = (url?.map(|url| url.0), events?);
     if url.is_none() && events.is_empty() {
@@ -133,17 +121,18 @@ fn target(
 /// An address that every attempt will be refused at can be configured, but hardly on purpose.
 fn warn_of_refused(
     reader: &mut Reader<'_>,
-    section: &str,
+    section: &'static str,
     target: &Target,
     policy: &EndpointPolicy,
 ) {
-    let common = target.url.iter().map(|url| (format!("{section}.url"), url));
+    let (url, events) = (CALLBACK_URL.of(section), EVENTS.of(section).table());
+    let common = target.url.iter().map(|found| (url.to_string(), found));
     let named = target
         .events
         .iter()
-        .map(|(name, url)| (format!("{section}.events.{name}"), url));
-    for (key, url) in common.chain(named) {
-        if let Some(refused) = policy.refuses(url) {
+        .map(|(name, found)| (format!("{events}.{name}"), found));
+    for (key, found) in common.chain(named) {
+        if let Some(refused) = policy.refuses(found) {
             reader.warn(&key, format!("no attempt will be made: {refused}"));
         }
     }
@@ -158,34 +147,37 @@ fn usable(url: &Url, policy: Option<&EndpointPolicy>) -> Result<(), String> {
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "holds a user or a password: remove them, and use shared_secret or api_key".to_owned(),
-        );
+        return Err(format!(
+            "holds a user or a password: remove them, and use {} or {}",
+            SHARED_SECRET.name(),
+            API_KEY.name()
+        ));
     }
     if url.fragment().is_some() {
         return Err("holds a fragment (#…), which is never sent: remove it".to_owned());
     }
     if url.scheme() == "http" && policy.is_some_and(|policy| !policy.allow_http) {
-        return Err(
-            "plain http is not allowed: write https://, or set endpoint.allow_http = true"
-                .to_owned(),
-        );
+        return Err(format!(
+            "plain http is not allowed: write https://, or set {ALLOW_HTTP} = true"
+        ));
     }
     Ok(())
 }
 
 fn events(
     reader: &mut Reader<'_>,
-    section: &str,
+    key: &Key<CallbackUrl>,
     check: impl Fn(&CallbackUrl) -> Result<(), String>,
 ) -> Option<BTreeMap<String, Url>> {
-    let Some(table) = reader.section(section) else {
+    let section = key.table();
+    // What else stands there has been told already: it is no table.
+    let Some(Value::Table(table)) = reader.node(&section).map(|node| &node.value) else {
         return Some(BTreeMap::new());
     };
     if table.len() > MAX_EVENTS {
         let found = table.len();
         reader.problem(
-            section,
+            &section,
             format!("{found} events are too many: name at most {MAX_EVENTS}"),
         );
         return None;
@@ -195,11 +187,11 @@ fn events(
         let url = event_name(name).and_then(|()| CallbackUrl::parse(node));
         match url.and_then(|url| check(&url).map(|()| url)) {
             Ok(url) => {
-                reader.show_in(section, name, url.show(), Some(place));
+                reader.show_in(&section, name, url.show(), Some(place));
                 Some((name.clone(), url.0))
             }
             Err(problem) => {
-                reader.problem_at(&keys::join(&[section, name]), place, problem);
+                reader.problem_at(keys::join(&[section.as_str(), name]), place, problem);
                 None
             }
         }
@@ -219,29 +211,33 @@ fn event_name(name: &str) -> Result<(), String> {
     }
 }
 
-fn credentials(reader: &mut Reader<'_>, section: &str) -> Option<Credentials> {
-    let [secret_key, api_key_key, mode_key] =
-        ["shared_secret", "api_key", "signature"].map(|name| format!("{section}.{name}"));
-    let secrets = reader.optional::<SecretSources>(&secret_key, any);
-    let api_key = reader.optional::<SecretSource>(&api_key_key, any);
-    let given = |reader: &Reader<'_>, key: &str| reader.node(key).is_some();
-    if given(reader, &secret_key) && given(reader, &api_key_key) {
+fn credentials(reader: &mut Reader<'_>, section: &'static str) -> Option<Credentials> {
+    let (secret_key, api_key_key) = (SHARED_SECRET.of(section), API_KEY.of(section));
+    let mode_key = SIGNATURE.of(section);
+    let secrets = reader.optional(&secret_key);
+    let api_key = reader.optional(&api_key_key);
+    let shared_secret = secret_key.name();
+    if reader.is_given(&secret_key) && reader.is_given(&api_key_key) {
         reader.problem(
             &api_key_key,
-            "contradicts shared_secret: a request has one of the two, remove one",
+            format!("contradicts {shared_secret}: a request has one of the two, remove one"),
         );
         return None;
     }
-    if given(reader, &mode_key) && !given(reader, &secret_key) {
+    if reader.is_given(&mode_key) && !reader.is_given(&secret_key) {
         reader.problem(
             &mode_key,
-            "says how a shared_secret signs, and there is none: set shared_secret or remove it",
+            format!(
+                "says how a {shared_secret} signs, and there is none: set {shared_secret} or remove it"
+            ),
         );
         return None;
     }
-    let mode = |reader: &mut Reader<'_>| reader.or(&mode_key, Mode(SignatureMode::default()), any);
     match (secrets, api_key) {
-        (Some(Some(secrets)), Some(_)) => Some(Credentials::Shared(mode(reader)?.0, secrets.0)),
+        (Some(Some(secrets)), Some(_)) => {
+            let mode = reader.or_default(&mode_key)?;
+            Some(Credentials::Shared(mode, secrets.0))
+        }
         (Some(None), Some(Some(api_key))) => Some(Credentials::ApiKey(api_key)),
         (Some(None), Some(None)) => Some(Credentials::None),
         _ => None,
@@ -253,16 +249,16 @@ fn authentication(
     environment: Environment,
     credentials: Credentials,
 ) -> Option<Authentication> {
-    let section = environment.section();
+    let section = section(environment);
     let (key, made) = match credentials {
         Credentials::None => return Some(Authentication::None),
         Credentials::Shared(mode, sources) => {
-            let key = format!("{section}.shared_secret");
+            let key = SHARED_SECRET.of(section).row;
             let secrets = fetch(reader, &key, &sources)?;
             (key, Authentication::signed(mode, secrets))
         }
         Credentials::ApiKey(source) => {
-            let key = format!("{section}.api_key");
+            let key = API_KEY.of(section).row;
             let api_key = fetch(reader, &key, &[source])?.pop()?;
             (key, Authentication::api_key(api_key))
         }
@@ -272,7 +268,7 @@ fn authentication(
 }
 
 /// Fetches secrets; each that cannot be had is a problem of its own, and each that looks damaged a warning.
-fn fetch(reader: &mut Reader<'_>, key: &str, sources: &[SecretSource]) -> Option<Vec<Secret>> {
+fn fetch(reader: &mut Reader<'_>, key: &Row, sources: &[SecretSource]) -> Option<Vec<Secret>> {
     let fetched = sources.iter().map(|source| match reader.fetch(source) {
         Ok(secret) => {
             if let Some(stray) = secret::stray(&secret) {
@@ -286,20 +282,4 @@ fn fetch(reader: &mut Reader<'_>, key: &str, sources: &[SecretSource]) -> Option
         }
     });
     fetched.collect::<Vec<_>>().into_iter().collect()
-}
-
-struct Mode(SignatureMode);
-
-impl Setting for Mode {
-    fn parse(node: &Node) -> Result<Self, String> {
-        keyword(
-            &String::parse(node)?,
-            &SignatureMode::ALL.map(|mode| (mode.as_str(), mode)),
-        )
-        .map(Self)
-    }
-
-    fn show(&self) -> toml::Value {
-        self.0.as_str().into()
-    }
 }

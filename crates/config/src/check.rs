@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::callback;
 use super::reader::{Read, Reader, Shown};
 use super::source::Source;
-use super::{Invalid, Problem, console, endpoint, keys, work_config, worker};
+use super::{Invalid, Problem, console, endpoint, keys, table, work_config, worker};
 
 /// What there is to say of a configuration.
 #[derive(Debug, Serialize)]
@@ -66,7 +66,7 @@ fn check_ledger(reader: &mut Reader<'_>) {
     let ledger = worker::ledger(&mut Reader::new(reader.source));
     if let Some(obstacle) = ledger.and_then(|ledger| ledger.obstacle()) {
         reader.warn(
-            worker::LEDGER,
+            &table::LEDGER,
             format!("no worker can start here: {obstacle}"),
         );
     }

@@ -1,22 +1,18 @@
 //! `[console]`: where the page listens, and who may see it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use delivery::Secret;
 use store::LedgerSpec;
 
 use super::reader::Reader;
-use super::values::any;
+use super::table::{CONSOLE_LISTEN, DROP_DIR, TOKEN};
 use super::values::secret::SecretSource;
 use super::{QueuePair, callback, queue, worker};
 
 /// The shortest token that may guard the page, in characters.
 const SHORTEST_TOKEN: usize = 16;
-
-const LISTEN: &str = "console.listen";
-const TOKEN: &str = "console.token";
-const DROP_DIR: &str = "console.drop_dir";
 
 /// The settings of the page.
 #[derive(Debug, Clone)]
@@ -46,7 +42,7 @@ pub(super) fn read(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Optio
         (Some(source), _) => Some(fetch(reader, &source)?),
         (None, Some(listen)) if !is_loopback(listen) => {
             reader.problem(
-                TOKEN,
+                &TOKEN,
                 format!(
                     "missing: whoever reaches {listen} could read and drop dead letters: name a secret \
                      (env:NAME or file:PATH), or listen on a loopback address"
@@ -74,12 +70,11 @@ pub(super) fn check(reader: &mut Reader<'_>) {
 }
 
 fn address(reader: &mut Reader<'_>) -> Option<SocketAddr> {
-    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 9465));
-    reader.or(LISTEN, default, any)
+    reader.or_default(&CONSOLE_LISTEN)
 }
 
 fn token_source(reader: &mut Reader<'_>) -> Option<Option<SecretSource>> {
-    reader.optional::<SecretSource>(TOKEN, any)
+    reader.optional(&TOKEN)
 }
 
 fn fetch(reader: &mut Reader<'_>, source: &SecretSource) -> Option<Secret> {
@@ -91,17 +86,17 @@ fn fetch(reader: &mut Reader<'_>, source: &SecretSource) -> Option<Secret> {
         ),
         Err(problem) => problem,
     };
-    reader.problem(TOKEN, problem);
+    reader.problem(&TOKEN, problem);
     None
 }
 
 fn drop_dir(reader: &mut Reader<'_>) -> Option<PathBuf> {
-    let given = reader.or(DROP_DIR, ".".to_owned(), any)?;
+    let given = reader.or_default(&DROP_DIR)?;
     match std::path::absolute(reader.source.resolve(&given)) {
         Ok(path) if path.is_dir() => Some(path),
         _ => {
             reader.problem(
-                DROP_DIR,
+                &DROP_DIR,
                 format!("{given:?} is no directory: make it, or name another"),
             );
             None
@@ -185,6 +180,12 @@ dead_letter_url = "http://127.0.0.1:9324/000000000000/events-internal.fifo"
             assert!(is_loopback(loopback.parse().unwrap()), "{loopback}");
         }
         assert!(of(NAMED, "0123456789abcdef", Some("0.0.0.0:9465")).is_ok());
+    }
+
+    #[test]
+    fn the_help_says_how_long_a_token_has_to_be() {
+        let least = format!("at least {SHORTEST_TOKEN}\ncharacters");
+        assert!(TOKEN.row.help().contains(&least), "{}", TOKEN.row.help());
     }
 
     #[test]

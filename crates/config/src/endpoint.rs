@@ -1,15 +1,14 @@
 //! `[endpoint]`: which addresses the worker may talk to, and how.
 
 use consumer::post::EndpointPolicy;
-use ipnet::IpNet;
 
 use super::reader::Reader;
-use super::values::any;
+use super::table::{ALLOW_HTTP, ALLOW_NETWORKS, REUSE_CONNECTIONS};
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<EndpointPolicy> {
-    let reuse_connections = reader.or("endpoint.reuse_connections", true, any);
-    let allow_http = reader.or("endpoint.allow_http", false, any);
-    let allow_networks = reader.or("endpoint.allow_networks", Vec::<IpNet>::new(), any);
+    let reuse_connections = reader.or_default(&REUSE_CONNECTIONS);
+    let allow_http = reader.or_default(&ALLOW_HTTP);
+    let allow_networks = reader.or_default(&ALLOW_NETWORKS);
     Some(EndpointPolicy {
         reuse_connections: reuse_connections?,
         allow_http: allow_http?,

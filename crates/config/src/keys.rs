@@ -1,8 +1,12 @@
 //! The keys there are, and what somebody may have meant by one that is none of them.
 
-use super::Problem;
+use std::sync::LazyLock;
+
 use super::tree::{Node, Origin, Table, Value};
 use super::values::quoted;
+use super::{Problem, table};
+
+pub use super::key::Row;
 
 /// What every variable that sets a key begins with.
 pub(super) const PREFIX: &str = "HOOKLANE_";
@@ -10,45 +14,18 @@ pub(super) const PREFIX: &str = "HOOKLANE_";
 /// Variables of ours that set no key.
 pub(super) const OTHER_VARIABLES: [&str; 2] = ["HOOKLANE_CONFIG", "HOOKLANE_LOG"];
 
-/// Every key; `*` stands for a name the user chooses.
-const KNOWN: [&str; 31] = [
-    "environment",
-    "queue.url",
-    "queue.dead_letter_url",
-    "callback.production.url",
-    "callback.production.shared_secret",
-    "callback.production.api_key",
-    "callback.production.signature",
-    "callback.production.events.*",
-    "callback.non_production.url",
-    "callback.non_production.shared_secret",
-    "callback.non_production.api_key",
-    "callback.non_production.signature",
-    "callback.non_production.events.*",
-    "retry.profile",
-    "retry.delays",
-    "retry.accept",
-    "retry.timeout",
-    "retry.retry_after",
-    "retry.retry_after_max",
-    "worker.ledger",
-    "worker.max_in_flight",
-    "worker.max_bytes_in_flight",
-    "worker.visibility_timeout",
-    "worker.shutdown_grace",
-    "worker.admin_listen",
-    "endpoint.reuse_connections",
-    "endpoint.allow_http",
-    "endpoint.allow_networks",
-    "console.listen",
-    "console.token",
-    "console.drop_dir",
-];
-
-/// Every key, in the order of the documentation; `*` stands for a name the user chooses.
-pub fn all() -> impl Iterator<Item = &'static str> {
-    KNOWN.into_iter()
+/// Every key there is, section by section, in the order of the documentation.
+pub fn all() -> &'static [Row] {
+    table::ROWS
 }
+
+/// The paths of every key; `*` stands for a name the user chooses.
+static KNOWN: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let alike = table::ROWS.chunk_by(|one, next| one.sections() == next.sections());
+    let sections = alike.flat_map(|rows| (0..rows[0].sections().len()).map(move |n| (rows, n)));
+    let keys = sections.flat_map(|(rows, n)| rows.iter().filter_map(move |row| row.paths().nth(n)));
+    keys.collect()
+});
 
 /// Finds every key that is none of ours, and what stands where a table belongs.
 pub(super) fn check_known(table: &Table, place: &impl Fn(&Origin) -> String) -> Vec<Problem> {
@@ -78,11 +55,8 @@ pub(super) fn check_known(table: &Table, place: &impl Fn(&Origin) -> String) -> 
 
 /// Where a section stands in the documentation.
 pub(super) fn order(section: &str) -> usize {
-    let below = |known: &str| section.is_empty() || known.starts_with(&format!("{section}."));
-    KNOWN
-        .iter()
-        .position(|known| below(known))
-        .unwrap_or(KNOWN.len())
+    let below = |known: &String| section.is_empty() || known.starts_with(&format!("{section}."));
+    KNOWN.iter().position(below).unwrap_or(KNOWN.len())
 }
 
 fn unknown(path: &[String], shown: impl Fn(&str) -> String) -> String {
@@ -153,7 +127,7 @@ enum Standing {
 
 fn standing(path: &[String]) -> Standing {
     let mut standing = Standing::Unknown;
-    for known in KNOWN {
+    for known in KNOWN.iter() {
         let mut parts = known.split('.');
         let matches = path.iter().all(|part| {
             parts

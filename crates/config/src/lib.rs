@@ -10,12 +10,14 @@ mod console;
 pub mod descriptors;
 mod endpoint;
 mod environment;
+mod key;
 pub mod keys;
 mod problem;
 mod queue;
 mod reader;
 mod retry;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -111,10 +113,7 @@ fn work_config(reader: &mut Reader<'_>) -> Option<WorkConfig> {
     let callback = match environment {
         Some(environment) => callback::read(reader, environment, endpoint.as_ref()),
         None => {
-            // Which one is meant is not known: look at both, so that all problems come at once.
-            for either in callback::Environment::BOTH {
-                callback::check(reader, either, endpoint.as_ref());
-            }
+            callback::check_both(reader, endpoint.as_ref());
             None
         }
     };

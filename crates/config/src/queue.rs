@@ -1,11 +1,8 @@
 //! `[queue]`: the source queue and the internal queue.
 
 use super::reader::Reader;
-use super::values::any;
+use super::table::{DEAD_LETTER_URL, QUEUE_URL};
 use super::values::url::QueueUrl;
-
-const SOURCE: &str = "queue.url";
-const DEAD_LETTER: &str = "queue.dead_letter_url";
 
 /// The source queue and its internal queue: two different queues of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,18 +14,18 @@ pub struct QueuePair {
 }
 
 pub(super) fn source_url(reader: &mut Reader<'_>) -> Option<QueueUrl> {
-    reader.required(SOURCE, any)
+    reader.required(&QUEUE_URL)
 }
 
 pub(super) fn dead_letter_url(reader: &mut Reader<'_>) -> Option<QueueUrl> {
-    reader.required(DEAD_LETTER, any)
+    reader.required(&DEAD_LETTER_URL)
 }
 
 pub(super) fn pair(reader: &mut Reader<'_>) -> Option<QueuePair> {
     let (url, dead_letter_url) = (source_url(reader), dead_letter_url(reader));
     let (url, dead_letter_url) = (url?, dead_letter_url?);
     let problem = if url.is_same_queue(&dead_letter_url) {
-        "the same queue as queue.url: the internal queue must be another one"
+        &format!("the same queue as {QUEUE_URL}: the internal queue must be another one")
     } else {
         match (url.is_fifo(), dead_letter_url.is_fifo()) {
             (true, false) => {
@@ -39,7 +36,7 @@ pub(super) fn pair(reader: &mut Reader<'_>) -> Option<QueuePair> {
         }
     };
     if !problem.is_empty() {
-        reader.problem(DEAD_LETTER, problem);
+        reader.problem(&DEAD_LETTER_URL, problem);
         return None;
     }
     Some(QueuePair {

@@ -3,8 +3,9 @@
 
 use delivery::Secret;
 
+use super::key::{Key, Row};
 use super::source::Source;
-use super::tree::{Node, Origin, Table, Value};
+use super::tree::{Node, Origin, Value};
 use super::values::Setting;
 use super::values::secret::SecretSource;
 use super::{Problem, keys};
@@ -45,12 +46,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a key that must be there.
-    pub(super) fn required<T: Setting>(
-        &mut self,
-        key: &str,
-        check: impl Fn(&T) -> Result<(), String>,
-    ) -> Option<T> {
-        let value = self.optional(key, check)?;
+    pub(super) fn required<T: Setting>(&mut self, key: &Key<T>) -> Option<T> {
+        let value = self.optional(key)?;
         if value.is_none() {
             self.missing(key);
         }
@@ -58,13 +55,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a key that has a default.
-    pub(super) fn or<T: Setting>(
-        &mut self,
-        key: &str,
-        default: T,
-        check: impl Fn(&T) -> Result<(), String>,
-    ) -> Option<T> {
-        let given = self.optional(key, check)?;
+    pub(super) fn or_default<T: Setting>(&mut self, key: &Key<T>) -> Option<T> {
+        self.or(key, key.default_value())
+    }
+
+    /// Reads a key whose default is known to the caller.
+    pub(super) fn or<T: Setting>(&mut self, key: &Key<T>, default: T) -> Option<T> {
+        let given = self.optional(key)?;
         if given.is_none() {
             self.show(key, default.show(), None);
         }
@@ -72,30 +69,44 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a key that may be absent: `Some(None)` then, and `None` when it cannot be used.
-    pub(super) fn optional<T: Setting>(
+    pub(super) fn optional<T: Setting>(&mut self, key: &Key<T>) -> Option<Option<T>> {
+        self.optional_if(key, |_| Ok(()))
+    }
+
+    /// The same with a check that depends on more than the key.
+    pub(super) fn optional_if<T: Setting>(
         &mut self,
-        key: &str,
+        key: &Key<T>,
         check: impl Fn(&T) -> Result<(), String>,
     ) -> Option<Option<T>> {
-        let Some(node) = self.node(key) else {
+        let Some(node) = self.node(&key.to_string()) else {
             return Some(None);
         };
         let place = self.source.place(&node.origin);
-        match T::parse(node).and_then(|value| check(&value).map(|()| value)) {
+        let checked = |value| {
+            key.check(&value)?;
+            check(&value).map(|()| value)
+        };
+        match T::parse(node).and_then(checked) {
             Ok(value) => {
                 self.show(key, value.show(), Some(place));
                 Some(Some(value))
             }
             Err(problem) => {
-                self.problem_at(key, place, problem);
+                self.problem_at(key.to_string(), place, problem);
                 None
             }
         }
     }
 
-    /// What was written under a key.
-    pub(super) fn node(&self, key: &str) -> Option<&'a Node> {
-        let (sections, name) = split(key);
+    /// Whether anything was written under a key, and be it wrong.
+    pub(super) fn is_given(&self, key: &Row) -> bool {
+        self.node(&key.to_string()).is_some()
+    }
+
+    /// What was written under a path.
+    pub(super) fn node(&self, path: &str) -> Option<&'a Node> {
+        let (sections, name) = path.rsplit_once('.').unwrap_or(("", path));
         let mut table = &self.source.table;
         for section in sections.split('.').filter(|section| !section.is_empty()) {
             match &table.get(section)?.value {
@@ -106,50 +117,42 @@ impl<'a> Reader<'a> {
         table.get(name)
     }
 
-    /// The entries of a section, none if it is absent. (What stands there is a table: `keys` has seen to it.)
-    pub(super) fn section(&self, key: &str) -> Option<&'a Table> {
-        match &self.node(key)?.value {
-            Value::Table(table) => Some(table),
-            _ => None,
-        }
-    }
-
     /// Notes that a key is missing.
-    pub(super) fn missing(&mut self, key: &str) {
+    pub(super) fn missing(&mut self, key: &Row) {
         let problem = format!(
             "missing: set it in {} or as {}",
             self.source.file(),
-            keys::variable(key)
+            keys::variable(&key.to_string())
         );
         self.read.problems.push(Problem {
-            key: key.to_owned(),
+            key: key.to_string(),
             problem,
             place: None,
         });
     }
 
-    /// Notes a problem of a key, with the place where the key was written, if it was.
-    pub(super) fn problem(&mut self, key: &str, problem: impl Into<String>) {
-        let place = self.node(key).map(|node| self.source.place(&node.origin));
+    /// Notes a problem of a key, or of a section, with the place where it was written, if it was.
+    pub(super) fn problem(&mut self, key: &impl ToString, problem: impl Into<String>) {
+        let key = key.to_string();
+        let place = self.node(&key).map(|node| self.place(&node.origin));
         self.read.problems.push(Problem {
-            key: key.to_owned(),
+            key,
             problem: problem.into(),
             place,
         });
     }
 
-    pub(super) fn problem_at(&mut self, key: &str, place: String, problem: String) {
+    pub(super) fn problem_at(&mut self, key: String, place: String, problem: String) {
         self.read.problems.push(Problem {
-            key: key.to_owned(),
+            key,
             problem,
             place: Some(place),
         });
     }
 
     /// Remembers a value for `config check`.
-    pub(super) fn show(&mut self, key: &str, value: toml::Value, place: Option<String>) {
-        let (section, name) = split(key);
-        self.show_in(section, name, value, place);
+    pub(super) fn show(&mut self, key: &Row, value: toml::Value, place: Option<String>) {
+        self.show_in(key.section(), key.name(), value, place);
     }
 
     pub(super) fn show_in(
@@ -177,9 +180,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes that a value can be used and will not work.
-    pub(super) fn warn(&mut self, key: &str, problem: String) {
+    pub(super) fn warn(&mut self, key: &impl ToString, problem: String) {
         self.read.warnings.push(Problem {
-            key: key.to_owned(),
+            key: key.to_string(),
             problem,
             place: None,
         });
@@ -193,8 +196,4 @@ impl<'a> Reader<'a> {
     pub(super) fn finish(self) -> Read {
         self.read
     }
-}
-
-fn split(key: &str) -> (&str, &str) {
-    key.rsplit_once('.').unwrap_or(("", key))
 }

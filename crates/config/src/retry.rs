@@ -1,32 +1,18 @@
 //! `[retry]`: a documented profile, changed key by key where the user says so.
 
-use std::time::Duration;
-
-use delivery::{RetryAfter, RetrySchedule, ScheduleError, ScheduleSettings};
+use delivery::{RetryAfter, RetrySchedule, ScheduleSettings};
 
 use super::reader::Reader;
-use super::values::keyword;
-
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(15 * 60);
+use super::table::{ACCEPT, DELAYS, PROFILE, RETRY, RETRY_AFTER, RETRY_AFTER_MAX, TIMEOUT};
+use super::values::word::{AskedWaits, Profile};
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<RetrySchedule> {
-    let profile = reader.or("retry.profile", "avionte".to_owned(), |name: &String| {
-        profile(name).map(drop)
-    });
+    let profile = reader.or_default(&PROFILE);
     // The other keys are read even when the profile is not known: all problems at once.
-    let defaults = profile
-        .as_ref()
-        .and_then(|name| self::profile(name).ok())
-        .unwrap_or_else(RetrySchedule::avionte);
-    let delays = reader.or("retry.delays", defaults.delays, |waits: &Vec<_>| {
-        told(RetrySchedule::check_delays(waits))
-    });
-    let accept = reader.or("retry.accept", defaults.accept, |statuses: &Vec<_>| {
-        told(RetrySchedule::check_accept(statuses))
-    });
-    let timeout = reader.or("retry.timeout", defaults.timeout, |timeout| {
-        told(RetrySchedule::check_timeout(*timeout))
-    });
+    let defaults = profile.unwrap_or(Profile::Avionte).settings();
+    let delays = reader.or(&DELAYS, defaults.delays);
+    let accept = reader.or(&ACCEPT, defaults.accept);
+    let timeout = reader.or(&TIMEOUT, defaults.timeout);
     let retry_after = retry_after(reader);
     let settings = ScheduleSettings {
         delays: delays?,
@@ -38,35 +24,17 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<RetrySchedule> {
     match RetrySchedule::new(settings) {
         Ok(schedule) => Some(schedule),
         Err(error) => {
-            reader.problem("retry", error.to_string());
+            reader.problem(&RETRY[0], error.to_string());
             None
         }
     }
 }
 
-fn profile(name: &str) -> Result<ScheduleSettings, String> {
-    let avaza = keyword(name, &[("avionte", false), ("avaza", true)])?;
-    Ok(if avaza {
-        RetrySchedule::avaza()
-    } else {
-        RetrySchedule::avionte()
-    })
-}
-
 fn retry_after(reader: &mut Reader<'_>) -> Option<RetryAfter> {
-    let word = |text: &str| keyword(text, &[("ignore", false), ("lengthen", true)]);
-    let mode = reader.or("retry.retry_after", "ignore".to_owned(), |text: &String| {
-        word(text).map(drop)
-    });
-    let max = reader.or("retry.retry_after_max", RETRY_AFTER_MAX, |max| {
-        told(RetrySchedule::check_retry_after_max(*max))
-    });
-    match (word(&mode?).ok()?, max?) {
-        (true, max) => Some(RetryAfter::Lengthen { max }),
-        (false, _) => Some(RetryAfter::Ignore),
-    }
-}
-
-fn told(checked: Result<(), ScheduleError>) -> Result<(), String> {
-    checked.map_err(|error| error.to_string())
+    let asked_waits = reader.or_default(&RETRY_AFTER);
+    let max = reader.or_default(&RETRY_AFTER_MAX);
+    Some(match (asked_waits?, max?) {
+        (AskedWaits::Lengthen, max) => RetryAfter::Lengthen { max },
+        (AskedWaits::Ignore, _) => RetryAfter::Ignore,
+    })
 }

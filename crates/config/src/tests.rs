@@ -2,6 +2,7 @@
 
 mod bad_values;
 mod sources;
+mod table;
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 pub mod secret;
 pub(crate) mod size;
 pub(crate) mod url;
+pub(crate) mod word;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -18,6 +19,9 @@ const MAX_ITEMS: usize = 100;
 
 /// A value of a key.
 pub(super) trait Setting: Sized {
+    /// Whether it names a secret, which no message may repeat if it was written out instead.
+    const IS_SECRET: bool = false;
+
     /// Reads the value, or says what it is and what to write instead.
     fn parse(node: &Node) -> Result<Self, String>;
 
@@ -188,24 +192,6 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// One word of several, as a key takes it.
-pub(super) fn keyword<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
-    match words.iter().find(|(word, _)| *word == text) {
-        Some((_, meaning)) => Ok(*meaning),
-        None => {
-            let words = words
-                .iter()
-                .map(|(word, _)| format!("\"{word}\""))
-                .collect::<Vec<_>>();
-            Err(format!(
-                "{} is not known: write one of {}",
-                quoted(text),
-                words.join(", ")
-            ))
-        }
-    }
-}
-
 /// A value in quotes for a message: short, and on one line.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
@@ -218,12 +204,13 @@ pub(super) fn quoted(text: &str) -> String {
     format!("\"{}{rest}\"", shown.escape_debug())
 }
 
-/// A check that a value lies in a range, both ends included.
+/// Checks that a value lies in a range, both ends included.
 pub(super) fn within<T: Setting + PartialOrd>(
-    least: T,
-    most: T,
-) -> impl Fn(&T) -> Result<(), String> {
-    move |value| match *value < least || *value > most {
+    value: &T,
+    least: &T,
+    most: &T,
+) -> Result<(), String> {
+    match value < least || value > most {
         true => Err(format!(
             "{} is out of range: write {} to {}",
             value.show(),
@@ -232,9 +219,4 @@ pub(super) fn within<T: Setting + PartialOrd>(
         )),
         false => Ok(()),
     }
-}
-
-/// The check of a value of which every one will do.
-pub(super) fn any<T>(_: &T) -> Result<(), String> {
-    Ok(())
 }

@@ -1,36 +1,22 @@
 //! `[worker]`: how much it holds, for how long, and where it remembers.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use delivery::RetrySchedule;
+use delivery::{LONGEST_HIDE, RetrySchedule};
 use event::duration;
 use store::LedgerSpec;
 
 use super::descriptors;
 use super::reader::Reader;
-use super::values::size::Size;
-use super::values::{Setting, any, within};
-
-/// No single hide exceeds 11 hours: SQS ends every lease at 12 hours from the receive.
-const MAX_VISIBILITY: Duration = Duration::from_secs(11 * 3600);
+use super::table::{
+    ADMIN_LISTEN, LEDGER, MAX_BYTES_IN_FLIGHT, MAX_IN_FLIGHT, SHUTDOWN_GRACE, TIMEOUT,
+    VISIBILITY_TIMEOUT,
+};
+use super::values::Setting;
 
 /// What a lease must have left over after a whole attempt.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
-
-const MAX_GRACE: Duration = Duration::from_secs(3600);
-
-const IN_FLIGHT: &str = "worker.max_in_flight";
-const MAX_IN_FLIGHT: u32 = 10_000;
-const DEFAULT_IN_FLIGHT: u32 = 256;
-
-const MAX_BYTES: Size = Size::mib(256);
-
-/// The largest message that SQS takes, and more than any machine should give.
-const LEAST_BYTES: Size = Size::mib(1);
-const MOST_BYTES: Size = Size::mib(64 * 1024);
-
-pub(super) const LEDGER: &str = "worker.ledger";
 
 /// The settings of the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,27 +41,15 @@ pub(super) fn read(
 ) -> Option<WorkerConfig> {
     let ledger = ledger(reader);
     if let Some(exposed) = ledger.as_ref().and_then(LedgerSpec::exposure) {
-        reader.warn(LEDGER, exposed);
+        reader.warn(&LEDGER, exposed);
     }
     let max_in_flight = max_in_flight(reader);
-    let max_bytes = reader.or(
-        "worker.max_bytes_in_flight",
-        MAX_BYTES,
-        within(LEAST_BYTES, MOST_BYTES),
-    );
+    let max_bytes = reader.or_default(&MAX_BYTES_IN_FLIGHT);
     let timeout = schedule.map(RetrySchedule::timeout);
-    let visibility_timeout = reader.or("worker.visibility_timeout", Duration::from_secs(120), any);
+    let visibility_timeout = reader.or_default(&VISIBILITY_TIMEOUT);
     let visibility_timeout = visibility_timeout.filter(|lease| fits(reader, *lease, timeout));
-    let grace = reader.or(
-        "worker.shutdown_grace",
-        Duration::from_secs(25),
-        within(Duration::ZERO, MAX_GRACE),
-    );
-    let admin_listen = reader.or(
-        "worker.admin_listen",
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
-        any,
-    );
+    let grace = reader.or_default(&SHUTDOWN_GRACE);
+    let admin_listen = reader.or_default(&ADMIN_LISTEN);
     Some(WorkerConfig {
         ledger: ledger?,
         max_in_flight: max_in_flight? as usize,
@@ -88,13 +62,13 @@ pub(super) fn read(
 
 /// Checks that each POST at the same time can have its file descriptors. Where there are few, the default is what fits.
 fn max_in_flight(reader: &mut Reader<'_>) -> Option<u32> {
-    let given = reader.optional(IN_FLIGHT, within(1, MAX_IN_FLIGHT))?;
-    let wanted = given.unwrap_or(DEFAULT_IN_FLIGHT);
+    let given = reader.optional(&MAX_IN_FLIGHT)?;
+    let wanted = given.unwrap_or_else(|| MAX_IN_FLIGHT.default_value());
     let descriptors = reader.source.environment.descriptors();
-    let fitting = descriptors.map_or(MAX_IN_FLIGHT, descriptors::lanes_within);
+    let fitting = descriptors.map_or(u32::MAX, descriptors::lanes_within);
     if wanted <= fitting {
         if given.is_none() {
-            reader.show(IN_FLIGHT, wanted.show(), None);
+            reader.show(&MAX_IN_FLIGHT, wanted.show(), None);
         }
         return Some(wanted);
     }
@@ -107,21 +81,21 @@ fn max_in_flight(reader: &mut Reader<'_>) -> Option<u32> {
         "raise the hard limit (ulimit -Hn; LimitNOFILE= of a systemd unit, ulimits of a container)";
     match (given, fitting) {
         (_, 0) => reader.problem(
-            IN_FLIGHT,
+            &MAX_IN_FLIGHT,
             format!("{shortage}, too few for a single one: {mend}"),
         ),
         (Some(_), most) => reader.problem(
-            IN_FLIGHT,
+            &MAX_IN_FLIGHT,
             format!("{shortage}: write at most {most}, or {mend}"),
         ),
         (None, most) => {
             reader.warn(
-                IN_FLIGHT,
+                &MAX_IN_FLIGHT,
                 format!(
                     "{shortage}: there will be {most}, not the default of {wanted}; for more {mend}"
                 ),
             );
-            reader.show(IN_FLIGHT, most.show(), None);
+            reader.show(&MAX_IN_FLIGHT, most.show(), None);
             return Some(most);
         }
     }
@@ -132,28 +106,29 @@ fn max_in_flight(reader: &mut Reader<'_>) -> Option<u32> {
 fn fits(reader: &mut Reader<'_>, lease: Duration, timeout: Option<Duration>) -> bool {
     let shown = duration::format(lease);
     let least = timeout.map(|timeout| timeout + LEASE_MARGIN);
-    let problem = if lease > MAX_VISIBILITY {
+    let problem = if lease > LONGEST_HIDE {
         format!(
             "{shown} is too long: give at most {}",
-            duration::format(MAX_VISIBILITY)
+            duration::format(LONGEST_HIDE)
         )
     } else if let Some(least) = least.filter(|least| lease < *least) {
         format!(
-            "{shown} is too short: give at least {}, retry.timeout and 10s more",
-            duration::format(least)
+            "{shown} is too short: give at least {}, {} and {} more",
+            duration::format(least),
+            TIMEOUT,
+            duration::format(LEASE_MARGIN)
         )
     } else if lease.subsec_nanos() > 0 {
         format!("{shown} is no whole number of seconds, which is all that SQS counts in")
     } else {
         return true;
     };
-    reader.problem("worker.visibility_timeout", problem);
+    reader.problem(&VISIBILITY_TIMEOUT, problem);
     false
 }
 
 pub(super) fn ledger(reader: &mut Reader<'_>) -> Option<LedgerSpec> {
-    let default = LedgerSpec::Sqlite("hooklane.db".into());
-    let path = match reader.or(LEDGER, default, any)? {
+    let path = match reader.or_default(&LEDGER)? {
         LedgerSpec::Sqlite(path) => path,
         table @ LedgerSpec::DynamoDb(_) => return Some(table),
     };
@@ -161,7 +136,7 @@ pub(super) fn ledger(reader: &mut Reader<'_>) -> Option<LedgerSpec> {
     match std::path::absolute(reader.source.resolve(&path)) {
         Ok(path) => Some(LedgerSpec::Sqlite(path)),
         Err(error) => {
-            reader.problem(LEDGER, format!("not a path ({error}): write sqlite:PATH"));
+            reader.problem(&LEDGER, format!("not a path ({error}): write sqlite:PATH"));
             None
         }
     }

@@ -351,7 +351,7 @@ pub(crate) struct Console {
 #[derive(Subcommand)]
 pub(crate) enum Config {
     /// Prints the effective configuration, secrets masked, with every mistake at once
-    #[command(after_help = help::CONFIG)]
+    #[command(after_help = help::config())]
     Check {
         #[command(flatten)]
         output: Output,

@@ -152,6 +152,8 @@ fn stray_character(c: char) -> Option<&'static str> {
 }
 
 impl Setting for SecretSource {
+    const IS_SECRET: bool = true;
+
     fn parse(node: &Node) -> Result<Self, String> {
         Self::parse(&String::parse(node)?)
     }
@@ -165,6 +167,8 @@ impl Setting for SecretSource {
 pub(crate) struct SecretSources(pub(crate) Vec<SecretSource>);
 
 impl Setting for SecretSources {
+    const IS_SECRET: bool = true;
+
     fn parse(node: &Node) -> Result<Self, String> {
         let sources = match &node.value {
             Value::List(items) if items.is_empty() => {

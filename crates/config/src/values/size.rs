@@ -9,12 +9,6 @@ const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 <
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Size(pub(crate) u64);
 
-impl Size {
-    pub(crate) const fn mib(number: u64) -> Self {
-        Self(number << 20)
-    }
-}
-
 /// Reads `512KiB`, `256MiB` or `1GiB`.
 fn parse(text: &str) -> Option<Size> {
     let text = text.trim();

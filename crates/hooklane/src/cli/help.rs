@@ -1,5 +1,7 @@
 //! The longer texts of the help.
 
+use config::keys::{self, Row};
+
 pub(super) const EXAMPLES: &str = "\
 Examples:
   hooklane demo                           the whole way on this machine
@@ -15,76 +17,102 @@ The configuration is hooklane.toml (see `hooklane config check --help`); region,
 credentials and endpoint come from the standard AWS environment.
 Exit codes: 0 done, 1 failed, 2 usage or configuration.";
 
-pub(super) const CONFIG: &str = "\
+const CONFIG: &str = "\
 Exit code 2 if something is wrong. Every key can also be set from the
 environment, as HOOKLANE_ and its path joined by two underscores:
-HOOKLANE_QUEUE__URL, HOOKLANE_RETRY__DELAYS='[\"0s\",\"1m\",\"0s\"]'.
+HOOKLANE_QUEUE__URL, HOOKLANE_RETRY__DELAYS='[\"0s\",\"1m\",\"0s\"]'.";
 
-Keys:
-  environment = \"production\"          or \"non-production\"
-  [queue]
-  url, dead_letter_url                the source queue and the internal queue
-  [callback.production], [callback.non_production]
-  url                                 where all events go
-  shared_secret, api_key              one of them: \"env:NAME\", \"file:PATH\"
-                                      (shared_secret: or a list of them)
-  signature = \"hmac-sha256-hex\"       or hmac-sha256-base64,
-                                      hmac-sha256-hex-prefixed,
-                                      shared-secret, standard-webhooks
-  [callback.production.events]        a URL per event name
-  [retry]
-  profile = \"avionte\"                 or \"avaza\"; the keys below change it
-  delays = [\"0s\", \"1m\", \"0s\"]         the waits before attempts 2, 3, 4
-  accept = [200, 201]
-  timeout = \"30s\"
-  retry_after = \"ignore\"              or \"lengthen\"
-  retry_after_max = \"15m\"             how far it lengthens a wait
-  [worker]
-  ledger = \"sqlite:hooklane.db\"       relative to the file; for a fleet
-                                      \"dynamodb:TABLE\"
-  max_in_flight = 256                 POSTs at the same time
-  max_bytes_in_flight = \"256MiB\"      of events in hand
-  visibility_timeout = \"2m\"
-  shutdown_grace = \"25s\"
-  admin_listen = \"127.0.0.1:9464\"
-  [endpoint]
-  reuse_connections = true            false: a new one for every attempt
-  allow_http = false
-  allow_networks = []                 such as [\"127.0.0.0/8\"]
-  [console]
-  listen = \"127.0.0.1:9465\"
-  token                               \"env:NAME\" or \"file:PATH\", at least 16
-                                      characters; others than loopback
-                                      addresses need one
-  drop_dir = \".\"                      where dropped letters are written to
-
+const CONFIG_EXAMPLES: &str = "\
 Examples:
   hooklane config check
   hooklane config check --config staging.toml --json | jq .problems";
 
+/// The help of `config check`: every key there is.
+pub(super) fn config() -> String {
+    let keys = lines_of(keys::all()).join("\n");
+    format!("{CONFIG}\n\nKeys:\n{keys}\n\n{CONFIG_EXAMPLES}")
+}
+
+/// Each section's keys, with their defaults and what they are for. Keys of one kind share a line: it is the last of
+/// them that says what they are for.
+fn lines_of(rows: &[Row]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for alike in rows.chunk_by(|row, next| row.sections() == next.sections()) {
+        let sections = alike[0].sections();
+        if sections != [""] {
+            let headings = sections.iter().map(|section| format!("[{section}]"));
+            lines.push(line(&headings.collect::<Vec<_>>().join(", "), ""));
+        }
+        let mut names = Vec::new();
+        for row in alike {
+            if let Some(table) = row.name().strip_suffix(".*") {
+                lines.push(line(&format!("[{}.{table}]", sections[0]), row.help()));
+                continue;
+            }
+            names.push(row.name());
+            let keys = names.join(", ");
+            match row.default() {
+                Some(default) => lines.push(line(&format!("{keys} = {default}"), row.help())),
+                None if row.help().is_empty() => continue,
+                None => lines.push(line(&keys, row.help())),
+            }
+            names.clear();
+        }
+    }
+    lines
+}
+
+/// The key, and what it is for in a column of its own.
+fn line(key: &str, help: &str) -> String {
+    let help = help.replace('\n', &format!("\n{:38}", ""));
+    format!("  {key:<36}{help}").trim_end().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
-    use super::super::Cli;
+    /// The sections and the names that lines of the help show.
+    fn shown(lines: &[String]) -> Vec<(String, String)> {
+        let mut shown = Vec::new();
+        let mut section = String::new();
+        for line in lines {
+            if line.starts_with("  [") && line.ends_with(']') {
+                section = line.trim().to_owned();
+                continue;
+            }
+            let key = line.get(..38).unwrap_or(line).trim();
+            let names = key.split(" = ").next().expect("a part").split(", ");
+            shown.extend(names.map(|name| (section.clone(), name.to_owned())));
+        }
+        shown
+    }
 
     #[test]
     fn the_help_of_config_check_lists_every_key() {
-        let command = Cli::command();
-        let check = command
-            .find_subcommand("config")
-            .and_then(|config| config.find_subcommand("check"));
-        let help = check
-            .and_then(clap::Command::get_after_help)
-            .expect("told")
-            .to_string();
-        for key in config::keys::all() {
-            let name = key
-                .trim_end_matches(".*")
-                .rsplit('.')
-                .next()
-                .expect("a name");
-            assert!(help.contains(name), "{key}");
+        let rows = keys::all().iter().map(|row| {
+            let sections = row.sections().iter().filter(|section| !section.is_empty());
+            let sections = sections.map(|section| format!("[{section}]"));
+            let section = sections.collect::<Vec<_>>().join(", ");
+            match row.name().strip_suffix(".*") {
+                Some(table) => (section, format!("[{}.{table}]", row.sections()[0])),
+                None => (section, row.name().to_owned()),
+            }
+        });
+        assert_eq!(shown(&lines_of(keys::all())), rows.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_help_of_config_check_has_a_column_for_what_keys_are_for() {
+        let help = config();
+        for line in [
+            "\n  environment = \"production\"          or \"non-production\"\n  [queue]\n",
+            "\n  url, dead_letter_url                the source queue and the internal queue\n",
+            "\n  [callback.production.events]        a URL per event name\n",
+            "\n  accept = [200, 201]\n",
+            "\n                                      addresses need one\n",
+        ] {
+            assert!(help.contains(line), "{line}: {help}");
         }
     }
 }
