@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::callback;
 use super::reader::{Read, Reader, Shown};
 use super::source::Source;
-use super::{Invalid, Problem, console, endpoint, keys, table, work_config, worker};
+use super::{Invalid, Problem, console, endpoint, keys, table, work, worker};
 
 /// What there is to say of a configuration.
 #[derive(Debug, Serialize)]
@@ -30,7 +30,7 @@ pub fn check(source: Result<&Source, &Invalid>) -> Report {
     let read = match source {
         Ok(source) => {
             let mut reader = Reader::new(source);
-            let config = work_config(&mut reader);
+            let config = work::read(&mut reader);
             drop(config);
             check_other_environment(&mut reader);
             check_ledger(&mut reader);

@@ -22,6 +22,7 @@ mod table;
 mod tests;
 mod tree;
 mod values;
+mod work;
 mod worker;
 
 pub use check::{Report, check};
@@ -31,6 +32,7 @@ pub use problem::{Invalid, Problem};
 pub use queue::QueuePair;
 pub use source::Source;
 pub use values::{duration, secret};
+pub use work::WorkConfig;
 pub use worker::WorkerConfig;
 
 use std::net::SocketAddr;
@@ -38,28 +40,12 @@ use std::net::SocketAddr;
 use reader::Reader;
 use values::url::QueueUrl;
 
-/// Everything the worker needs. Not `Debug`: a callback's URL may hold a token.
-pub struct WorkConfig {
-    /// The source queue and the internal queue.
-    pub queues: QueuePair,
-    /// Where events go, and how requests are authenticated.
-    pub callback: delivery::Callback,
-    /// When attempts are made, and what accepts.
-    pub schedule: delivery::RetrySchedule,
-    /// The worker itself.
-    pub worker: WorkerConfig,
-    /// Which addresses may be talked to.
-    pub endpoint: consumer::post::EndpointPolicy,
-    /// What can be used and will not work: to be told.
-    pub warnings: Vec<Problem>,
-}
-
 /// Reads what `work` uses.
 ///
 /// # Errors
 /// Every problem with it.
 pub fn work(source: &Source) -> Result<WorkConfig, Invalid> {
-    read(source, work_config)
+    read(source, work::read)
 }
 
 /// Reads the source queue's URL, all that `send` uses.
@@ -104,29 +90,6 @@ pub fn console(source: &Source, listen: Option<SocketAddr>) -> Result<ConsoleCon
 /// Every problem with it.
 pub fn ledger(source: &Source) -> Result<store::LedgerSpec, Invalid> {
     read(source, worker::ledger)
-}
-
-fn work_config(reader: &mut Reader<'_>) -> Option<WorkConfig> {
-    let environment = callback::environment(reader);
-    let queues = queue::pair(reader);
-    let endpoint = endpoint::read(reader);
-    let callback = match environment {
-        Some(environment) => callback::read(reader, environment, endpoint.as_ref()),
-        None => {
-            callback::check_both(reader, endpoint.as_ref());
-            None
-        }
-    };
-    let schedule = retry::read(reader);
-    let worker = worker::read(reader, schedule.as_ref());
-    Some(WorkConfig {
-        queues: queues?,
-        callback: callback?,
-        schedule: schedule?,
-        worker: worker?,
-        endpoint: endpoint?,
-        warnings: reader.warnings().to_vec(),
-    })
 }
 
 fn read<T>(source: &Source, part: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Result<T, Invalid> {

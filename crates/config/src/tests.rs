@@ -1,6 +1,7 @@
 //! What the configuration accepts, refuses and shows; a file and made-up variables in, values or problems out.
 
 mod bad_values;
+mod secrets;
 mod sources;
 mod table;
 
