@@ -161,3 +161,33 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .collect()
 }
+
+#[test]
+fn every_key_that_the_readme_names_is_one() {
+    let rows = config::keys::all().iter();
+    let keys = rows.flat_map(config::keys::Row::paths);
+    let keys = keys.collect::<BTreeSet<_>>();
+    let is_section = |name: &str| keys.iter().any(|key| key.starts_with(&format!("{name}.")));
+
+    let of_a_key = |c: char| c.is_ascii_lowercase() || c == '_' || c == '.';
+    let in_code = README.split('`').skip(1).step_by(2);
+    let paths = in_code
+        .filter(|code| code.chars().all(of_a_key))
+        .filter(|path| {
+            let first = path.split('.').next();
+            path.contains('.') && first.is_some_and(is_section)
+        });
+    let of_a_variable = |c: char| c.is_ascii_uppercase() || c == '_';
+    let words = README.split(|c| !of_a_variable(c));
+    let variables = words.filter_map(|word| word.strip_prefix("HOOKLANE_"));
+    let variables = variables.filter(|path| path.contains("__"));
+    let variables = variables.map(|path| path.to_lowercase().replace("__", "."));
+
+    let named = paths
+        .map(str::to_owned)
+        .chain(variables)
+        .collect::<BTreeSet<_>>();
+    assert!(named.len() > 5, "{named:?}");
+    let unknown = named.difference(&keys).collect::<Vec<_>>();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
