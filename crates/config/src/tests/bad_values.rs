@@ -51,6 +51,7 @@ fn queue_urls_that_cannot_be() {
         HOOKLANE_QUEUE__URL=https://sqs.example/1/a.fifo?x=1 | queue.url | no user, query or fragment
         HOOKLANE_QUEUE__URL=[1] | queue.url | found a list
         HOOKLANE_QUEUE__DEAD_LETTER_URL=http://sqs.us-east-1.amazonaws.com:443/123456789012/events.fifo | queue.dead_letter_url | the same queue as queue.url
+        HOOKLANE_QUEUE__DEAD_LETTER_URL=http://127.0.0.1:9324/123456789012/events.fifo | queue.dead_letter_url | the same queue as queue.url
         HOOKLANE_QUEUE__DEAD_LETTER_URL=https://sqs.example/1/internal | queue.dead_letter_url | a standard queue behind a FIFO source
     "#,
     );

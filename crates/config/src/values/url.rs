@@ -1,12 +1,11 @@
 //! URLs: of queues, and of callbacks.
 
+use queue::is_same_url;
+use queue::limits::MAX_NAME;
 use url::Url;
 
 use super::{Setting, quoted};
 use crate::tree::Node;
-
-/// The longest name a queue can have, `.fifo` included (API reference, `CreateQueue`).
-const MAX_NAME: usize = 80;
 
 /// The URL of a queue, as SQS answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +21,7 @@ impl QueueUrl {
     }
 
     pub(crate) fn is_same_queue(&self, other: &Self) -> bool {
-        // The scheme says how to get there, not which queue it is.
-        let queue = |url: &Url| {
-            (
-                url.host_str().map(str::to_owned),
-                url.port_or_known_default(),
-                url.path().to_owned(),
-            )
-        };
-        queue(&self.0) == queue(&other.0)
+        is_same_url(self.0.as_str(), other.0.as_str())
     }
 }
 
