@@ -1,5 +1,6 @@
 //! All that the worker uses, put together.
 
+use consumer::Settings;
 use consumer::post::EndpointPolicy;
 use delivery::{Callback, RetrySchedule};
 
@@ -23,6 +24,20 @@ pub struct WorkConfig {
     pub endpoint: EndpointPolicy,
     /// What can be used and will not work: to be told.
     pub warnings: Vec<Problem>,
+}
+
+impl WorkConfig {
+    /// How the worker, or another shell around the lanes, is to deliver.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            callback: self.callback.clone(),
+            schedule: self.schedule.clone(),
+            max_in_flight: self.worker.max_in_flight,
+            max_bytes_in_flight: self.worker.max_bytes_in_flight,
+            visibility_timeout: self.worker.visibility_timeout,
+            shutdown_grace: self.worker.shutdown_grace,
+        }
+    }
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<WorkConfig> {

@@ -15,7 +15,7 @@ pub use backstop::{Backstop, backstop};
 pub use check::{Problem, check_named, check_pair};
 pub use create::{CreateError, Kind, NameError, Pair, create_pair};
 pub use keeping::{Keeping, keeping};
-pub use usable::{NotUsable, Warning, is_pair, usable_pair};
+pub use usable::{NotUsable, Warning, is_pair, retention, usable_pair};
 
 /// The least `maxReceiveCount` with which `work` starts: below it the native redrive takes events away that
 /// only waited behind others.

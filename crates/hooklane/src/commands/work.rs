@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use consumer::post::HttpPost;
-use consumer::{Mode, Settings, Summary, Wiring, Worker};
+use consumer::{Mode, Summary, Wiring, Worker};
+use queue::admin::retention;
 use queue::{Queue, QueueError, Sqs};
 use status::Status;
 use store::{Ledger, LedgerError, LedgerSpec};
@@ -66,6 +67,7 @@ async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Work
     for warning in &config.warnings {
         warn!("{warning}");
     }
+    let settings = config.settings();
     let post = HttpPost::new(config.endpoint)?;
     let sqs = Sqs::from_env().await;
     let Some(source) = open_queue(&sqs, &config.queues.url, start).await? else {
@@ -75,11 +77,8 @@ async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Work
         return Ok(None);
     };
     pair::check(&source, &dead_letters, &config.schedule)?;
-    // A note on a group is of use for as long as one of its events lies in the internal queue.
-    let retention_s = source.attributes().retention_s;
-    let retention_s = retention_s.max(dead_letters.attributes().retention_s);
-    let retention = Duration::from_secs(retention_s);
-    let Some(ledger) = open_ledger(&config.worker.ledger, retention, start).await? else {
+    let kept = retention(&source, &dead_letters);
+    let Some(ledger) = open_ledger(&config.worker.ledger, kept, start).await? else {
         return Ok(None);
     };
     info!(
@@ -89,14 +88,6 @@ async fn worker(config: WorkConfig, start: &Start) -> anyhow::Result<Option<Work
         max_in_flight = config.worker.max_in_flight,
         "working"
     );
-    let settings = Settings {
-        callback: config.callback,
-        schedule: config.schedule,
-        max_in_flight: config.worker.max_in_flight,
-        max_bytes_in_flight: config.worker.max_bytes_in_flight,
-        visibility_timeout: config.worker.visibility_timeout,
-        shutdown_grace: config.worker.shutdown_grace,
-    };
     let wiring = Wiring {
         source,
         dead_letters,

@@ -32,6 +32,12 @@ pub enum Warning {
     InternalKeepsShort,
 }
 
+/// For how long an event or its dead letter may lie in one of the two, and a note on its group is of use.
+pub fn retention(source: &Queue, dead_letters: &Queue) -> Duration {
+    let [source, dead_letters] = [source, dead_letters].map(|queue| queue.attributes().retention());
+    source.max(dead_letters)
+}
+
 /// Says whether the two are a pair at all, for whoever only looks and sends letters back.
 ///
 /// # Errors
