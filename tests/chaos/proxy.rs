@@ -65,9 +65,10 @@ impl Proxy {
         let at = self.line.began.elapsed();
         let mut state = self.line.state();
         state.is_down = !up;
-        match up {
-            true => state.down.close(at),
-            false => state.down.open(at),
+        if up {
+            state.down.close(at);
+        } else {
+            state.down.open(at);
         }
     }
 
@@ -98,18 +99,17 @@ impl Line {
         server.set_nodelay(true)?;
         let mut server = BufReader::new(server);
         while let Some(call) = Message::read(&mut client).await? {
-            let answer = match self.is_refused(&call) {
-                true => Message::answer(503, "{}"),
-                false => {
-                    server.get_mut().write_all(&call.bytes()).await?;
-                    tokio::select! {
-                        answer = Message::read(&mut server) => match answer? {
-                            Some(answer) => answer,
-                            None => return Ok(()),
-                        },
-                        // A worker that was killed waits no longer; nor does SQS for it.
-                        () = gone(&mut client) => return Ok(()),
-                    }
+            let answer = if self.is_refused(&call) {
+                Message::answer(503, "{}")
+            } else {
+                server.get_mut().write_all(&call.bytes()).await?;
+                tokio::select! {
+                    answer = Message::read(&mut server) => match answer? {
+                        Some(answer) => answer,
+                        None => return Ok(()),
+                    },
+                    // A worker that was killed waits no longer; nor does SQS for it.
+                    () = gone(&mut client) => return Ok(()),
                 }
             };
             client.get_mut().write_all(&answer.bytes()).await?;

@@ -153,9 +153,12 @@ fn every_decision_that_a_comment_cites_is_a_heading_of_the_page() {
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let found = paths.flat_map(|path| match path.is_dir() {
-        true => sources(&path),
-        false => vec![path],
+    let found = paths.flat_map(|path| {
+        if path.is_dir() {
+            sources(&path)
+        } else {
+            vec![path]
+        }
     });
     found
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))

@@ -24,9 +24,10 @@ impl BadDay {
         let recovered = Arc::new(AtomicBool::new(false));
         let healthy = recovered.clone();
         let receiver = Receiver::start(move |request, _| {
-            match healthy.load(Ordering::SeqCst) || request.webhook_id() == "new" {
-                true => 200,
-                false => 503,
+            if healthy.load(Ordering::SeqCst) || request.webhook_id() == "new" {
+                200
+            } else {
+                503
             }
         });
         world.configure(&callback(&receiver.url));

@@ -12,9 +12,12 @@ use crate::world::{World, callback, event};
 fn a_receiver_that_has_recovered_gets_the_300_dead_events_of_one_group_in_order() {
     let well = Arc::new(AtomicBool::new(false));
     let recovered = well.clone();
-    let receiver = Receiver::start(move |_, _| match recovered.load(Ordering::SeqCst) {
-        true => 200,
-        false => 503,
+    let receiver = Receiver::start(move |_, _| {
+        if recovered.load(Ordering::SeqCst) {
+            200
+        } else {
+            503
+        }
     });
     let mut world = World::fifo();
     world.delays(&[]);

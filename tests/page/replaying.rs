@@ -106,9 +106,12 @@ fn all_that_match_are_shown_first_and_nothing_is_done_until_it_is_confirmed() {
 
 #[test]
 fn a_replay_that_comes_after_newer_events_is_warned_of() {
-    let receiver = Receiver::start(|request, _| match request.event()["msg_id"] == "late" {
-        true => 503,
-        false => 200,
+    let receiver = Receiver::start(|request, _| {
+        if request.event()["msg_id"] == "late" {
+            503
+        } else {
+            200
+        }
     });
     let mut world = World::fifo();
     world.delays(&[]);

@@ -97,9 +97,10 @@ impl HttpClient for Routes<SharedHttpClient> {
 
 impl HttpConnector for Routes<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        match is_near(request.uri()) {
-            true => self.near.call(request),
-            false => self.far.call(request),
+        if is_near(request.uri()) {
+            self.near.call(request)
+        } else {
+            self.far.call(request)
         }
     }
 }

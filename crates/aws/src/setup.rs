@@ -21,10 +21,11 @@ impl Setup {
     /// `AWS_ENDPOINT_URL_<SERVICE>`. This machine and its links are reached directly, whatever proxy is set: an endpoint
     /// here, and where a task, a pod or an instance gets its credentials.
     pub async fn from_env(service: &str) -> Self {
-        let http_client = match rustls_native_certs::load_native_certs().certs.is_empty() {
-            false => by_environment(),
+        let http_client = if rustls_native_certs::load_native_certs().certs.is_empty() {
             // With TLS the SDK would panic; this one fails where https is needed, with a reason.
-            true => plain_http(),
+            plain_http()
+        } else {
+            by_environment()
         };
         let chain = aws_config::defaults(behavior()).http_client(http_client);
         let config = chain.load().await;

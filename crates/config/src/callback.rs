@@ -202,12 +202,13 @@ fn events(
 
 /// The name is sent along as a header.
 fn event_name(name: &str) -> Result<(), String> {
-    match event::is_header_text(name) {
-        true => Ok(()),
-        false => Err(format!(
+    if event::is_header_text(name) {
+        Ok(())
+    } else {
+        Err(format!(
             "{} is not the name of an event: use visible ASCII characters",
             quoted(name)
-        )),
+        ))
     }
 }
 

@@ -110,8 +110,9 @@ fn text(mut shown: Vec<Shown>) -> String {
 /// A key, quoted where TOML asks for it.
 fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    match !name.is_empty() && name.chars().all(bare) {
-        true => name.to_owned(),
-        false => toml::Value::from(name).to_string(),
+    if !name.is_empty() && name.chars().all(bare) {
+        name.to_owned()
+    } else {
+        toml::Value::from(name).to_string()
     }
 }

@@ -71,9 +71,12 @@ fn unknown(path: &[String], shown: impl Fn(&str) -> String) -> String {
 
 /// The key of a path, on one line whatever it holds; the parts of the first may be joined already.
 pub(super) fn join(path: &[impl AsRef<str>]) -> String {
-    let part = |part: &str| match part.chars().all(|c| c.is_ascii_graphic()) {
-        true => part.to_owned(),
-        false => quoted(part),
+    let part = |part: &str| {
+        if part.chars().all(|c| c.is_ascii_graphic()) {
+            part.to_owned()
+        } else {
+            quoted(part)
+        }
     };
     path.iter()
         .map(|p| part(p.as_ref()))
@@ -91,9 +94,12 @@ pub(super) fn variable(key: &str) -> String {
 /// are taken as they are.
 pub(super) fn path_of_variable(name: &str) -> Option<Vec<String>> {
     let parts = name.strip_prefix(PREFIX)?.split("__");
-    let part = |part: &str| match part.chars().any(char::is_lowercase) {
-        true => part.to_owned(),
-        false => part.to_lowercase(),
+    let part = |part: &str| {
+        if part.chars().any(char::is_lowercase) {
+            part.to_owned()
+        } else {
+            part.to_lowercase()
+        }
     };
     Some(parts.map(part).collect())
 }
@@ -105,7 +111,7 @@ fn walk(table: &Table, path: &mut Vec<String>, wrong: &mut impl FnMut(&[String],
             (Value::Table(table), Standing::Above) => walk(table, path, wrong),
             // Several variables may have made this table: each is told.
             (Value::Table(table), Standing::Unknown) if node.is_variable() => {
-                walk(table, path, wrong)
+                walk(table, path, wrong);
             }
             (_, standing @ (Standing::Above | Standing::Unknown)) => wrong(path, node, standing),
             // A wrong value is told when the key is read.

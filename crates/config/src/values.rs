@@ -168,9 +168,10 @@ impl<T: Setting> Setting for Vec<T> {
                 Err(problem) => problems.push(format!("item {}: {problem}", n + 1)),
             }
         }
-        match problems.is_empty() {
-            true => Ok(values),
-            false => Err(problems.join("; ")),
+        if problems.is_empty() {
+            Ok(values)
+        } else {
+            Err(problems.join("; "))
         }
     }
 
@@ -210,13 +211,14 @@ pub(super) fn within<T: Setting + PartialOrd>(
     least: &T,
     most: &T,
 ) -> Result<(), String> {
-    match value < least || value > most {
-        true => Err(format!(
+    if value < least || value > most {
+        Err(format!(
             "{} is out of range: write {} to {}",
             value.show(),
             least.show(),
             most.show()
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }

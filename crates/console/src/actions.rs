@@ -97,11 +97,12 @@ fn reason(form: &Fields, kind: Kind) -> Result<Option<String>, String> {
             Kind::Drop => Err("A drop needs a reason.".to_owned()),
         };
     }
-    match why.chars().count() <= LONGEST_WHY && !hides(why) && !why.contains(['\n', '\t']) {
-        true => Ok(Some(why.to_owned())),
-        false => Err(format!(
+    if why.chars().count() <= LONGEST_WHY && !hides(why) && !why.contains(['\n', '\t']) {
+        Ok(Some(why.to_owned()))
+    } else {
+        Err(format!(
             "A reason is one line of at most {LONGEST_WHY} visible characters."
-        )),
+        ))
     }
 }
 

@@ -50,9 +50,10 @@ pub(super) fn of_list(pairs: impl IntoIterator<Item = (&'static str, String)>) -
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish();
-    match query.is_empty() {
-        true => "/letters".to_owned(),
-        false => format!("/letters?{query}"),
+    if query.is_empty() {
+        "/letters".to_owned()
+    } else {
+        format!("/letters?{query}")
     }
 }
 

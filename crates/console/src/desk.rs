@@ -70,9 +70,10 @@ impl Console {
             bytes += letter.size();
             letters.push(Arc::new(letter));
             scanning.seen.store(letters.len(), Ordering::Relaxed);
-            match bytes > MOST_BYTES {
-                true => ControlFlow::Break(End::Full),
-                false => ControlFlow::Continue(()),
+            if bytes > MOST_BYTES {
+                ControlFlow::Break(End::Full)
+            } else {
+                ControlFlow::Continue(())
             }
         };
         let queue = &self.queues.dead_letters;

@@ -48,9 +48,10 @@ impl Fields {
 pub(super) fn local_address(text: &str) -> &str {
     let mut bytes = text.bytes();
     let local = bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'));
-    match local && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        true => text,
-        false => "/",
+    if local && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        text
+    } else {
+        "/"
     }
 }
 

@@ -289,14 +289,15 @@ impl Console {
                 TAKE_LEASE.as_secs()
             ));
         }
-        let why = match job.is_stopping() {
-            true => "It was stopped.".to_owned(),
-            false => format!(
+        let why = if job.is_stopping() {
+            "It was stopped.".to_owned()
+        } else {
+            format!(
                 "{missing} of the {} letters are not to be had: somebody else holds them just now, or they were \
                  replayed or dropped meanwhile. Scan again and choose again; if somebody else is looking at the \
                  queue, wait a few minutes.",
                 job.planned()
-            ),
+            )
         };
         Err(Nothing { why, notes })
     }

@@ -44,9 +44,10 @@ pub(super) async fn show(
             (found(&snapshot, &query, &session, now))
         }
     };
-    let status = match query.is_usable() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
+    let status = if query.is_usable() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
     };
     Page {
         session: Some(&session),
@@ -93,9 +94,10 @@ fn found(snapshot: &Snapshot, query: &Query, session: &Session, now: Timestamp) 
 }
 
 fn order(query: &Query) -> Markup {
-    let (now, other) = match query.newest_first {
-        true => ("the newest first", "oldest first"),
-        false => ("the oldest first", "newest first"),
+    let (now, other) = if query.newest_first {
+        ("the newest first", "oldest first")
+    } else {
+        ("the oldest first", "newest first")
     };
     html! { (now) " (" a #order href=(query.address(!query.newest_first, 0)) { (other) } ")" }
 }
@@ -119,9 +121,10 @@ fn actions(all: usize) -> Markup {
 }
 
 fn rows(snapshot: &Snapshot, letters: &[&Arc<Letter>], query: &Query, now: Timestamp) -> Markup {
-    let (arrow, sorted) = match query.newest_first {
-        true => ("▼", "descending"),
-        false => ("▲", "ascending"),
+    let (arrow, sorted) = if query.newest_first {
+        ("▼", "descending")
+    } else {
+        ("▲", "ascending")
     };
     html! {
         // The roles are said, since on a phone the style takes the rows apart.

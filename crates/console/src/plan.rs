@@ -136,9 +136,10 @@ pub(super) fn chosen(
             .map(|letter| Letter::clone(letter))
             .collect()
     };
-    match letters.is_empty() {
-        true => Err("No dead letter of the snapshot matches any more.".to_owned()),
-        false => Ok(arrange(letters)),
+    if letters.is_empty() {
+        Err("No dead letter of the snapshot matches any more.".to_owned())
+    } else {
+        Ok(arrange(letters))
     }
 }
 

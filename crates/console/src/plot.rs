@@ -65,9 +65,10 @@ impl Histogram {
         let mut counts = vec![0; number as usize];
         let mut outside = 0;
         for at in moments {
-            match drawn(&at) {
-                true => counts[(at / step - first) as usize] += 1,
-                false => outside += 1,
+            if drawn(&at) {
+                counts[(at / step - first) as usize] += 1;
+            } else {
+                outside += 1;
             }
         }
         Some(Self {
@@ -193,9 +194,10 @@ fn table(histogram: &Histogram) -> Markup {
 }
 
 fn ticks(top: u64) -> Vec<u64> {
-    match top.is_multiple_of(2) {
-        true => vec![0, top / 2, top],
-        false => vec![0, top],
+    if top.is_multiple_of(2) {
+        vec![0, top / 2, top]
+    } else {
+        vec![0, top]
     }
 }
 
@@ -207,9 +209,10 @@ fn axis_label(histogram: &Histogram, bar: usize) -> String {
 
 fn span(histogram: &Histogram, bar: usize) -> String {
     let (from, to) = (short(histogram.begin(bar)), short(histogram.begin(bar + 1)));
-    let to = match from.get(..10) == to.get(..10) {
-        true => &to[11..16],
-        false => &to[..16],
+    let to = if from.get(..10) == to.get(..10) {
+        &to[11..16]
+    } else {
+        &to[..16]
     };
     format!("{} to {to}", &from[..16])
 }

@@ -308,9 +308,10 @@ pub(super) fn wording(consent: Consent) -> &'static str {
 
 fn confirm(session: &Session, plan: &Plan, fields: Markup) -> Markup {
     let warned = !plan.consents.is_empty();
-    let title = match warned {
-        true => format!("{} nevertheless", plan.kind.verb()),
-        false => plan.kind.verb().to_owned(),
+    let title = if warned {
+        format!("{} nevertheless", plan.kind.verb())
+    } else {
+        plan.kind.verb().to_owned()
     };
     html! {
         form #confirm-form .card method="post" action=(plan.kind.action()) {

@@ -23,14 +23,15 @@ pub(super) async fn start(
     Extension(session): Extension<Arc<Session>>,
     Extension(form): Extension<Fields>,
 ) -> Response {
-    match console.start_scan() {
-        true => Redirect::to(local_address(form.get("next"))).into_response(),
-        false => layout::refusal(
+    if console.start_scan() {
+        Redirect::to(local_address(form.get("next"))).into_response()
+    } else {
+        layout::refusal(
             StatusCode::CONFLICT,
             Some(&session),
             "One thing at a time",
             "A job is running, and holds what a scan would want to see. Scan when it has ended.",
-        ),
+        )
     }
 }
 
@@ -85,9 +86,10 @@ pub(super) async fn bar_with(
 ) -> Markup {
     // A snapshot is shown without waiting for SQS.
     let is_counted = console.is_scanning() || console.snapshot().is_none();
-    let counts = match is_counted {
-        true => console.counts().await.dead_letters.ok(),
-        false => None,
+    let counts = if is_counted {
+        console.counts().await.dead_letters.ok()
+    } else {
+        None
     };
     let of = counts.map_or(0, |counts| counts.total());
     let desk = console.desk();

@@ -119,14 +119,15 @@ impl Console {
 
 /// Refuses what is not for us, and puts the headers on whatever is answered.
 async fn harden(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
-    let mut response = match console.is_for_us(&request) {
-        true => next.run(request).await,
-        false => layout::refusal(
+    let mut response = if console.is_for_us(&request) {
+        next.run(request).await
+    } else {
+        layout::refusal(
             StatusCode::MISDIRECTED_REQUEST,
             None,
             "This name is not ours",
             "The page listens on this machine only: open it at the address that it printed, or as http://localhost with its port.",
-        ),
+        )
     };
     response.headers_mut().extend(HEADERS);
     response

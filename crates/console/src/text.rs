@@ -63,9 +63,12 @@ pub(super) fn json(text: &str) -> Markup {
 
 /// A text for where there can be no elements: what [`visible`] would write as a number is one replacement character.
 pub(super) fn plain(text: &str) -> String {
-    let shown = text.chars().map(|c| match is_hidden(c) {
-        true => char::REPLACEMENT_CHARACTER,
-        false => c,
+    let shown = text.chars().map(|c| {
+        if is_hidden(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
     });
     shown.collect()
 }
@@ -74,10 +77,11 @@ pub(super) fn plain(text: &str) -> String {
 pub(super) fn numbered(text: &str) -> Option<String> {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        match is_hidden(character) {
+        if is_hidden(character) {
             // Writing to a String cannot fail.
-            true => drop(write!(shown, r"\u{{{:x}}}", u32::from(character))),
-            false => shown.push(character),
+            let _ = write!(shown, r"\u{{{:x}}}", u32::from(character));
+        } else {
+            shown.push(character);
         }
     }
     hides(text).then_some(shown)

@@ -96,18 +96,20 @@ impl Record {
             None => schedule.longest_wait_after(self.attempts.len() as u32),
         };
         let left = now.until(not_before);
-        let (remaining, cut) = match left > longest + CLOCKS_DIFFER {
-            true => (longest, left - longest),
-            false => (left, Duration::ZERO),
+        let (remaining, cut) = if left > longest + CLOCKS_DIFFER {
+            (longest, left - longest)
+        } else {
+            (left, Duration::ZERO)
         };
         if remaining.is_zero() {
             return None;
         }
-        Some(match life.allows_visit(now.plus(remaining), now) {
-            true => Visit::TooEarly { remaining, cut },
-            false => Visit::SetAside {
+        Some(if life.allows_visit(now.plus(remaining), now) {
+            Visit::TooEarly { remaining, cut }
+        } else {
+            Visit::SetAside {
                 reason: Reason::Expiring,
-            },
+            }
         })
     }
 }

@@ -150,9 +150,10 @@ impl RetrySchedule {
     /// # Errors
     /// It is no time at all, or more than fits a lease.
     pub fn check_timeout(timeout: Duration) -> Result<(), ScheduleError> {
-        match TIMEOUTS.contains(&timeout) {
-            true => Ok(()),
-            false => Err(ScheduleError::Timeout(timeout)),
+        if TIMEOUTS.contains(&timeout) {
+            Ok(())
+        } else {
+            Err(ScheduleError::Timeout(timeout))
         }
     }
 
@@ -161,9 +162,10 @@ impl RetrySchedule {
     /// # Errors
     /// It is too long.
     pub fn check_retry_after_max(max: Duration) -> Result<(), ScheduleError> {
-        match max > MAX_DELAY {
-            true => Err(ScheduleError::RetryAfterTooLong(max)),
-            false => Ok(()),
+        if max > MAX_DELAY {
+            Err(ScheduleError::RetryAfterTooLong(max))
+        } else {
+            Ok(())
         }
     }
 

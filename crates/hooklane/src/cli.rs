@@ -426,9 +426,9 @@ impl Cli {
             let error = harmless(&arguments, error);
             // A closed pipe is no matter here (`hooklane --help | head`).
             let _ = error.print();
-            match error.use_stderr() {
-                true => Exit::Unusable,
-                false => Exit::Done,
+            match error.exit_code() {
+                0 => Exit::Done,
+                _ => Exit::Unusable,
             }
         })
     }

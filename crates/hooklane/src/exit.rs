@@ -49,9 +49,10 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         // Whoever read us has seen enough (`hooklane dlq ls | head`).
         return Exit::Done;
     }
-    match error.is::<Invalid>() || error.is::<Usage>() {
-        true => Exit::Unusable,
-        false => Exit::Failed,
+    if error.is::<Invalid>() || error.is::<Usage>() {
+        Exit::Unusable
+    } else {
+        Exit::Failed
     }
 }
 

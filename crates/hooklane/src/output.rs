@@ -48,9 +48,10 @@ pub(crate) fn result(
     document: &impl Serialize,
     text: impl FnOnce() -> String,
 ) -> anyhow::Result<()> {
-    match as_json {
-        true => json(document),
-        false => line(&text()),
+    if as_json {
+        json(document)
+    } else {
+        line(&text())
     }
 }
 

@@ -71,9 +71,12 @@ impl Arrivals {
     /// Judges a message of a receive that brought `brought`; `seen` that were there have been seen already.
     pub(crate) fn judge(&self, message: &Received, brought: usize, seen: u64) -> Arrival {
         let is_native = message.redriven_from.is_some();
-        let since = |began| match message.sent_at > began {
-            true => Arrival::Since,
-            false => Arrival::Before,
+        let since = |began| {
+            if message.sent_at > began {
+                Arrival::Since
+            } else {
+                Arrival::Before
+            }
         };
         match self.began_there {
             // The native redrive of standard queues keeps the time of the first sending.
@@ -94,9 +97,10 @@ impl Arrivals {
 
     /// A full receive says that more were there than were counted.
     fn by_count(&self, brought: usize, seen: u64) -> Arrival {
-        match self.is_all(seen) && brought < MAX_BATCH {
-            true => Arrival::Since,
-            false => Arrival::Counted,
+        if self.is_all(seen) && brought < MAX_BATCH {
+            Arrival::Since
+        } else {
+            Arrival::Counted
         }
     }
 }

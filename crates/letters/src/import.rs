@@ -263,10 +263,10 @@ impl<R: BufRead, P: FnMut(ImportProgress)> Importer<'_, R, P> {
                     if pause == FIRST_PAUSE {
                         tracing::warn!(queue = self.queue.url(), %error, "importing fails, trying again");
                     }
-                    match self.waited(&mut pause).await {
-                        true => continue,
-                        false => ImportEnd::Asked,
+                    if self.waited(&mut pause).await {
+                        continue;
                     }
+                    ImportEnd::Asked
                 }
             };
             return Err(self.ended(&left, &sent, end));

@@ -186,9 +186,10 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
         loop {
             self.taken.sweep.held.extend().await;
             // What was sent and cannot be deleted would be sent twice after five minutes: no more of it.
-            let round = match self.goes_on() && !self.is_deleting_again() {
-                true => self.next_round(),
-                false => Vec::new(),
+            let round = if self.goes_on() && !self.is_deleting_again() {
+                self.next_round()
+            } else {
+                Vec::new()
             };
             if round.is_empty() && self.safe.is_empty() {
                 if self.goes_on() && self.line_up_more().await {
@@ -272,13 +273,14 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
             let Some(item) = self.lines.get_mut(&number).and_then(VecDeque::pop_front) else {
                 continue;
             };
-            match self.is_ours(&item) {
-                true => round.push((number, item)),
-                false => self.fail(
+            if self.is_ours(&item) {
+                round.push((number, item));
+            } else {
+                self.fail(
                     number,
                     &item,
                     "its lease is over, or could not be extended: somebody else may have it",
-                ),
+                );
             }
         }
         round
@@ -304,9 +306,10 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
                 Put::Later(why) => {
                     again = Some(why);
                     let line = self.lines.entry(number).or_default();
-                    match Breakage::NextAfterFailed.is_made() {
-                        true => line.push_back(item),
-                        false => line.push_front(item),
+                    if Breakage::NextAfterFailed.is_made() {
+                        line.push_back(item);
+                    } else {
+                        line.push_front(item);
                     }
                 }
                 Put::NotYet => self.lines.entry(number).or_default().push_front(item),
@@ -316,9 +319,10 @@ impl<P: Place, F: FnMut(Progress)> Mover<'_, P, F> {
                 }
             }
         }
-        self.failed_rounds = match again.is_some() || self.is_deleting_again() {
-            true => self.failed_rounds + 1,
-            false => 0,
+        self.failed_rounds = if again.is_some() || self.is_deleting_again() {
+            self.failed_rounds + 1
+        } else {
+            0
         };
         if let Some(why) = again.filter(|_| self.failed_rounds >= TRIES) {
             self.outcome.halted = Some(why);
@@ -423,9 +427,12 @@ async fn remove(queue: &Queue, handles: &[Option<String>]) -> Vec<Removed> {
         let handles: Vec<_> = batch.iter().map(|(_, handle)| *handle).collect();
         let answers = match queue.delete_batch(&handles).await {
             Ok(answers) => answers.into_iter().map(of_entry).collect::<Vec<_>>(),
-            Err(error) => std::iter::repeat_with(|| match error.is_transient() {
-                true => Removed::Later(error.to_string()),
-                false => Removed::Never(error.to_string()),
+            Err(error) => std::iter::repeat_with(|| {
+                if error.is_transient() {
+                    Removed::Later(error.to_string())
+                } else {
+                    Removed::Never(error.to_string())
+                }
             })
             .take(batch.len())
             .collect::<Vec<_>>(),

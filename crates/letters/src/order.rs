@@ -53,9 +53,10 @@ fn arrange_group(letters: Vec<Letter>) -> Vec<Letter> {
 fn merge(mut known: VecDeque<Letter>, mut unknown: VecDeque<Letter>) -> Vec<Letter> {
     let mut merged = Vec::with_capacity(known.len() + unknown.len());
     while let (Some(a), Some(b)) = (known.front(), unknown.front()) {
-        let next = match sent_at(a) <= sent_at(b) {
-            true => known.pop_front(),
-            false => unknown.pop_front(),
+        let next = if sent_at(a) <= sent_at(b) {
+            known.pop_front()
+        } else {
+            unknown.pop_front()
         };
         merged.extend(next);
     }
@@ -74,9 +75,10 @@ pub(crate) fn before_hidden(letters: Vec<Letter>) -> (Vec<Letter>, Vec<Letter>) 
     let is_before = |at, letter: &Letter| last.get(&group(letter)).is_none_or(|last| at <= *last);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (at, letter) in letters.into_iter().enumerate() {
-        match is_before(at, &letter) {
-            true => before.push(letter),
-            false => after.push(letter),
+        if is_before(at, &letter) {
+            before.push(letter);
+        } else {
+            after.push(letter);
         }
     }
     (before, after)
@@ -165,9 +167,10 @@ pub(crate) fn lines(letters: Vec<Letter>) -> Vec<VecDeque<Item>> {
 
 /// The letter of the latest life speaks for all.
 fn join(item: &mut Item, letter: Letter) {
-    let other = match letter.life() > item.letter.life() {
-        true => std::mem::replace(&mut item.letter, letter),
-        false => letter,
+    let other = if letter.life() > item.letter.life() {
+        std::mem::replace(&mut item.letter, letter)
+    } else {
+        letter
     };
     item.copies.push(other);
 }

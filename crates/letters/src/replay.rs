@@ -114,9 +114,10 @@ async fn send(queue: &Queue, messages: &[Outgoing]) -> Vec<Put> {
             answers.collect()
         }
         Err(error) => {
-            let put = match error.is_transient() {
-                true => Put::Later(in_doubt(&error)),
-                false => Put::Halt(error.to_string()),
+            let put = if error.is_transient() {
+                Put::Later(in_doubt(&error))
+            } else {
+                Put::Halt(error.to_string())
             };
             vec![put; messages.len()]
         }

@@ -72,9 +72,10 @@ impl Report {
             End::Empty => {
                 let behind = self.told_of_hidden(&self.hiding(groups));
                 let in_hands = self.told_of_withheld();
-                match is_elsewhere {
-                    true => (in_hands, behind.into_iter().collect()),
-                    false => (in_hands.into_iter().chain(behind).collect(), Vec::new()),
+                if is_elsewhere {
+                    (in_hands, behind.into_iter().collect())
+                } else {
+                    (in_hands.into_iter().chain(behind).collect(), Vec::new())
                 }
             }
             End::Full | End::Stopped | End::Failed(_) => (self.told_of_the_end(), Vec::new()),
@@ -90,9 +91,10 @@ impl Report {
     fn hiding(&self, groups: &BTreeSet<&str>) -> BTreeSet<&str> {
         let shared = self.shared_groups.iter().map(String::as_str);
         let hiding: BTreeSet<_> = shared.clone().filter(|g| groups.contains(g)).collect();
-        match hiding.is_empty() {
-            true => shared.collect(),
-            false => hiding,
+        if hiding.is_empty() {
+            shared.collect()
+        } else {
+            hiding
         }
     }
 

@@ -142,9 +142,10 @@ impl Taken {
                 }
                 *bytes += letter.size();
                 letters.push(letter);
-                match *bytes > MOST_BYTES {
-                    true => ControlFlow::Break(End::Full),
-                    false => ControlFlow::Continue(()),
+                if *bytes > MOST_BYTES {
+                    ControlFlow::Break(End::Full)
+                } else {
+                    ControlFlow::Continue(())
                 }
             })
             .await;

@@ -87,20 +87,22 @@ impl Target {
     pub fn outgoing(&self, letter: &Letter) -> Result<Outgoing, Unsendable> {
         self.takes(letter)?;
         let replay = replay_of(letter)?;
-        let (group, deduplication_id) = match self.queue.is_fifo() {
-            true => {
-                let group = letter.group().map(str::to_owned);
-                let group = group.ok_or(Unsendable::WithoutGroup)?;
-                let id = format!("{}~r", letter.message.message_id);
-                let id = match Breakage::FreshReplayId.is_made() {
-                    true => format!("{id}{}", Uuid::new_v4()),
-                    false => id,
-                };
-                (Some(group), Some(id))
-            }
-            // A tenant; what kept an order means nothing there.
-            false if !letter.is_ordered() => (letter.group().map(str::to_owned), None),
-            false => (None, None),
+        let (group, deduplication_id) = if self.queue.is_fifo() {
+            let group = letter.group().map(str::to_owned);
+            let group = group.ok_or(Unsendable::WithoutGroup)?;
+            let id = format!("{}~r", letter.message.message_id);
+            let id = if Breakage::FreshReplayId.is_made() {
+                format!("{id}{}", Uuid::new_v4())
+            } else {
+                id
+            };
+            (Some(group), Some(id))
+        } else if letter.is_ordered() {
+            // What kept an order means nothing there.
+            (None, None)
+        } else {
+            // A tenant.
+            (letter.group().map(str::to_owned), None)
         };
         let body = String::from_utf8_lossy(&letter.message.body).into_owned();
         Ok(Outgoing {

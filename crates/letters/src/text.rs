@@ -33,7 +33,7 @@ fn indented(json: &str) -> String {
             }
             '{' | '[' => {
                 out.push(c);
-                while characters.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                while characters.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(end) = characters.next_if(|c| matches!(c, '}' | ']')) {
                     out.push(end);
                 } else {
@@ -64,9 +64,10 @@ fn new_line(out: &mut String, depth: usize) {
 
 /// The text in lower case, character by character: whatever stands around one, it becomes the same.
 pub(crate) fn lower_case(text: &str) -> String {
-    match text.is_ascii() {
-        true => text.to_ascii_lowercase(),
-        false => text.chars().flat_map(char::to_lowercase).collect(),
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        text.chars().flat_map(char::to_lowercase).collect()
     }
 }
 
@@ -108,9 +109,10 @@ fn escape(text: &str) -> (char, usize) {
 /// The code unit of a text that begins with `\uXXXX`.
 fn code_unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
-    match digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => u16::from_str_radix(digits, 16).ok(),
-        false => None,
+    if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        u16::from_str_radix(digits, 16).ok()
+    } else {
+        None
     }
 }
 

@@ -212,12 +212,13 @@ async fn a_scan_that_found_its_letter_ends_and_gives_everything_back() {
     let world = World::new().await;
     world.send_dead_events(100).await;
     let mut found = None;
-    let look = |letter: Letter| match letter.is("origin-95") {
-        true => {
+    let look = |letter: Letter| {
+        if letter.is("origin-95") {
             found = Some(letter);
             ControlFlow::Break(End::Found)
+        } else {
+            ControlFlow::Continue(())
         }
-        false => ControlFlow::Continue(()),
     };
     let stop = CancellationToken::new();
     let report = scan(&world.dead, ScanOptions::default(), &stop, look)

@@ -42,9 +42,10 @@ impl LocalSqs {
     /// The address of the listener cannot be read.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let address = listener.local_addr()?;
-        let sqs = match self.has_base_url() {
-            true => self,
-            false => self.with_base_url(&format!("http://{address}")),
+        let sqs = if self.has_base_url() {
+            self
+        } else {
+            self.with_base_url(&format!("http://{address}"))
         };
         let app = Router::new().fallback(answer).with_state(Face {
             sqs,

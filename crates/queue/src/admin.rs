@@ -28,8 +28,9 @@ pub const LEAST_RECEIVE_COUNT: u32 = 100;
 ///
 /// [dead-letter queues]: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 pub const fn source_retention_s(fifo: bool) -> u64 {
-    match fifo {
-        true => MAX_RETENTION_S,
-        false => 10 * 24 * 3600,
+    if fifo {
+        MAX_RETENTION_S
+    } else {
+        10 * 24 * 3600
     }
 }

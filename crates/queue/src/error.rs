@@ -145,9 +145,10 @@ impl QueueError {
         R: std::fmt::Debug + 'static,
     {
         let NoAnswer { message, may_pass } = NoAnswer::of(error);
-        match may_pass {
-            true => Self::Unreachable { action, message },
-            false => Self::Misconfigured { action, message },
+        if may_pass {
+            Self::Unreachable { action, message }
+        } else {
+            Self::Misconfigured { action, message }
         }
     }
 }
@@ -165,9 +166,10 @@ fn mend(action: &str, code: &str) -> String {
         .to_owned()
             + " on the queue's key";
     }
-    match Fault::is_about_permission(short(code)) {
-        true => format!("it needs the permission sqs:{}", permission(action)),
-        false => "look at the AWS credentials, and at the clock of this machine".to_owned(),
+    if Fault::is_about_permission(short(code)) {
+        format!("it needs the permission sqs:{}", permission(action))
+    } else {
+        "look at the AWS credentials, and at the clock of this machine".to_owned()
     }
 }
 

@@ -112,9 +112,10 @@ impl LedgerError {
 }
 
 fn mend(action: &str, code: &str) -> String {
-    match Fault::is_about_permission(code) {
-        true => format!("it needs the permission dynamodb:{action}"),
-        false => "look at the AWS credentials, and at the clock of this machine".to_owned(),
+    if Fault::is_about_permission(code) {
+        format!("it needs the permission dynamodb:{action}")
+    } else {
+        "look at the AWS credentials, and at the clock of this machine".to_owned()
     }
 }
 

@@ -136,12 +136,11 @@ impl Carrier for Attempted<'_> {
         self.way.callbacks.log.seen().attempted[self.number]
             .carries
             .push(carry);
-        let outcome = match is_lost {
-            true => {
-                self.cross().await;
-                Err(failure(FailureKind::Reset))
-            }
-            false => self.way.carry(request, held, deadline).await,
+        let outcome = if is_lost {
+            self.cross().await;
+            Err(failure(FailureKind::Reset))
+        } else {
+            self.way.carry(request, held, deadline).await
         };
         Carried {
             outcome: outcome.map_err(NoAnswer::Failed),

@@ -58,9 +58,10 @@ pub fn check_cut_off(cut: Cut, killed: bool, crossing: u32) -> CutReport {
         .start_paused(true)
         .build()
         .expect("a runtime");
-    let cut_off = match killed {
-        true => CutOff::Killed(crossing),
-        false => CutOff::ToldToStop(crossing),
+    let cut_off = if killed {
+        CutOff::Killed(crossing)
+    } else {
+        CutOff::ToldToStop(crossing)
     };
     runtime.block_on(run(cut, cut_off))
 }
@@ -166,13 +167,15 @@ fn letter(spec: &Spec, number: usize, source_url: &str) -> Outgoing {
             spec.event,
             sent_at.deduplication_id()
         ),
-        group: Some(match spec.is_native {
-            true => group,
-            false => dead_letter_group(Some(&group), &format!("{id}-{number}")),
+        group: Some(if spec.is_native {
+            group
+        } else {
+            dead_letter_group(Some(&group), &format!("{id}-{number}"))
         }),
-        attributes: match spec.is_native {
-            true => [name].into(),
-            false => [name, record].into(),
+        attributes: if spec.is_native {
+            [name].into()
+        } else {
+            [name, record].into()
         },
         deduplication_id: Some(format!("{id}-{number}")),
     }

@@ -147,18 +147,20 @@ async fn live(seed: u64, plan: Arc<Plan>) -> Left {
         sending.spawn(upstream);
     }
     sending.close();
-    let faulty = match plan.is_fifo() {
-        true => Sqs::in_process(network.client()),
+    let faulty = if plan.is_fifo() {
+        Sqs::in_process(network.client())
+    } else {
         // A standard queue keeps what is sent again: a producer's faults are not a worker's.
-        false => Sqs::in_process(quiet.client()),
+        Sqs::in_process(quiet.client())
     };
     let unsent = produce(&plan, &faulty, source.url(), clock, &dice).await;
     sending.wait().await;
     let draining = plan.drained.then(|| tokio::spawn(fleet.clone().drain()));
     // Engineers are at work from the beginning; the last one begins when all is well again.
-    let mut at_the_end = match plan.engineers.is_empty() {
-        true => 0,
-        false => LAST_REPLAYS,
+    let mut at_the_end = if plan.engineers.is_empty() {
+        0
+    } else {
+        LAST_REPLAYS
     };
     while log.now() < plan.deadline() {
         if log.now() >= plan.trouble() {

@@ -48,8 +48,9 @@ fn main() -> ExitCode {
         println!("{report}\n");
     }
     println!("{totals}{:>10.1}  seconds", began.elapsed().as_secs_f64());
-    match totals.violations.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    if totals.violations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

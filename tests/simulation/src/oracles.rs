@@ -304,9 +304,10 @@ impl View<'_> {
     /// By how much a wait may be too short: nothing but rounding if clocks are right. What is off by half a second is
     /// believed.
     fn clock_error(&self) -> Duration {
-        match self.plan().clocks.is_empty() {
-            true => ROUNDING,
-            false => Duration::from_secs(2),
+        if self.plan().clocks.is_empty() {
+            ROUNDING
+        } else {
+            Duration::from_secs(2)
         }
     }
 

@@ -345,9 +345,10 @@ fn clocks(workers: usize, dice: &Dice) -> Vec<WrongClock> {
     }
     let clock = |_| {
         let ahead_ms = dice.within(0..=120_000) as i64 - 60_000;
-        let until = match dice.percent(50) {
-            true => dice.seconds(0..=400),
-            false => Duration::from_secs(365 * 24 * 3_600),
+        let until = if dice.percent(50) {
+            dice.seconds(0..=400)
+        } else {
+            Duration::from_secs(365 * 24 * 3_600)
         };
         WrongClock { ahead_ms, until }
     };
@@ -461,8 +462,9 @@ fn end(profile: Profile, dice: &Dice) -> End {
 }
 
 fn moment(dice: &Dice) -> Moment {
-    match dice.percent(25) {
-        true => Moment::After(dice.millis(0..=90_000)),
-        false => Moment::Crossing(dice.within(1..=dice.one_of(&[20, 100, 400])) as u32),
+    if dice.percent(25) {
+        Moment::After(dice.millis(0..=90_000))
+    } else {
+        Moment::Crossing(dice.within(1..=dice.one_of(&[20, 100, 400])) as u32)
     }
 }

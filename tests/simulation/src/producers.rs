@@ -108,9 +108,12 @@ async fn run(seed: u64) -> ProducersReport {
 }
 
 fn faults(dice: &Dice) -> SqsFaults {
-    let rate = |most| match dice.percent(50) {
-        true => dice.within(0..=most),
-        false => 0,
+    let rate = |most| {
+        if dice.percent(50) {
+            dice.within(0..=most)
+        } else {
+            0
+        }
     };
     SqsFaults {
         request_lost: rate(8),

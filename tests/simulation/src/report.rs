@@ -68,9 +68,10 @@ fn judge(seed: u64, plan: Plan, oracles: &[(&'static str, Oracle)], traced: bool
         });
         (found.collect::<Vec<_>>(), counts(&view))
     };
-    let trace = match traced || !violations.is_empty() {
-        true => left.log.trace(),
-        false => Vec::new(),
+    let trace = if traced || !violations.is_empty() {
+        left.log.trace()
+    } else {
+        Vec::new()
     };
     Report {
         seed,

@@ -44,9 +44,10 @@ impl Told {
     }
 
     fn lagging(&self, count: u64) -> u64 {
-        match self.dice.percent(self.counts.lagging) {
-            true => self.dice.within(1..=count),
-            false => count,
+        if self.dice.percent(self.counts.lagging) {
+            self.dice.within(1..=count)
+        } else {
+            count
         }
     }
 

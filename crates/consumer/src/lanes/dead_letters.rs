@@ -56,9 +56,12 @@ pub(crate) async fn send(
     let outgoing = Outgoing {
         body: String::from_utf8_lossy(&message.body).into_owned(),
         group: fifo.then(|| dead_letter_group(message.group.as_deref(), &message.message_id)),
-        deduplication_id: fifo.then(|| match Breakage::FreshDeadLetterId.is_made() {
-            true => format!("{}-{}", message.message_id, message.receive_count),
-            false => message.message_id.clone(),
+        deduplication_id: fifo.then(|| {
+            if Breakage::FreshDeadLetterId.is_made() {
+                format!("{}-{}", message.message_id, message.receive_count)
+            } else {
+                message.message_id.clone()
+            }
         }),
         attributes: attributes(message, letter, queue.attributes().maximum_message_size),
     };

@@ -214,13 +214,10 @@ impl Why for &str {
 
 fn say(cause: Cause, why: &dyn Why) {
     let what = cause.what();
-    match why.is_denied() {
-        true => {
-            warn!(error = %why, "{what}: receiving stops, messages in hand are given back, nothing is lost");
-        }
-        false => {
-            error!(error = %why, "{what}: receiving stops, messages in hand are given back, nothing is lost");
-        }
+    if why.is_denied() {
+        warn!(error = %why, "{what}: receiving stops, messages in hand are given back, nothing is lost");
+    } else {
+        error!(error = %why, "{what}: receiving stops, messages in hand are given back, nothing is lost");
     }
 }
 

@@ -231,9 +231,10 @@ impl<P: Post> LaneRun<'_, P> {
             }
             // Nobody else knows of the attempts; one that only says that a visit begins has those of before.
             let is_news = !record.attempts.is_empty() && record.begun == 0;
-            let held = match is_news {
-                true => self.hold_until_the_gate_opens().await,
-                false => Err(end),
+            let held = if is_news {
+                self.hold_until_the_gate_opens().await
+            } else {
+                Err(end)
             };
             if let Err(end) = held {
                 self.keep_unwritten(record, seen);

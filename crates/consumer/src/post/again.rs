@@ -54,24 +54,29 @@ pub trait Carrier: Sync {
 /// See [`super::Post::post`].
 pub async fn attempt(carrier: &impl Carrier, request: &Request) -> Result<Answer, NoAnswer> {
     let deadline = Instant::now() + request.timeout;
-    let over = match request.new_connection {
-        true => Over::NewConnection,
-        false => Over::AnyConnection,
+    let over = if request.new_connection {
+        Over::NewConnection
+    } else {
+        Over::AnyConnection
     };
     let first = carrier.carry(request, over, deadline).await;
     if !first.is_lost() {
-        return first.outcome.map_err(|error| match first.was_reused {
-            true => said("on a reused connection", error),
-            false => error,
+        return first.outcome.map_err(|error| {
+            if first.was_reused {
+                said("on a reused connection", error)
+            } else {
+                error
+            }
         });
     }
     debug!(
         host = request.url.host_str(),
         "the receiver had closed the connection: the request goes out again on a new one"
     );
-    let over = match Breakage::SentAgainOnAnyConnection.is_made() {
-        true => Over::AnyConnection,
-        false => Over::NewConnection,
+    let over = if Breakage::SentAgainOnAnyConnection.is_made() {
+        Over::AnyConnection
+    } else {
+        Over::NewConnection
     };
     let mut again = carrier.carry(request, over, deadline).await;
     if Breakage::SentAgainAndAgain.is_made() && again.outcome.is_err() {

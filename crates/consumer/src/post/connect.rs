@@ -169,9 +169,10 @@ impl Connector {
             if let Some(shortage) = shortage(&error) {
                 return NoAnswer::Shortage(shortage);
             }
-            let kind = match is_reset(&error) {
-                true => FailureKind::Reset,
-                false => FailureKind::Tls,
+            let kind = if is_reset(&error) {
+                FailureKind::Reset
+            } else {
+                FailureKind::Tls
             };
             failure(kind, format!("TLS handshake: {error}")).into()
         })

@@ -29,12 +29,9 @@ pub(super) fn shortage(error: &io::Error) -> Option<Shortage> {
 
 /// What an established connection broke of: by TLS, or otherwise.
 pub(super) fn kind_of(error: &io::Error) -> FailureKind {
-    let is_tls = error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>());
-    match is_tls {
-        true => FailureKind::Tls,
-        false => FailureKind::Reset,
+    match error.get_ref() {
+        Some(inner) if inner.is::<rustls::Error>() => FailureKind::Tls,
+        _ => FailureKind::Reset,
     }
 }
 

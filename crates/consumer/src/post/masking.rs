@@ -167,9 +167,10 @@ fn base64_of(secret: &[u8]) -> Vec<String> {
 
 /// Whether the text begins with this, or ends in it.
 fn starts_encoded(text: &[u8], encoded: &[u8]) -> Option<Found> {
-    match text.starts_with(encoded) {
-        true => Some(Found::Whole(encoded.len())),
-        false => encoded.starts_with(text).then_some(Found::Start),
+    if text.starts_with(encoded) {
+        Some(Found::Whole(encoded.len()))
+    } else {
+        encoded.starts_with(text).then_some(Found::Start)
     }
 }
 

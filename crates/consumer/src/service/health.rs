@@ -89,12 +89,11 @@ impl Health {
         if receiving.last_failure.replace(Instant::now()).is_some() {
             return;
         }
-        match why.is_denied() {
+        if why.is_denied() {
             // Said already, see `denials`.
-            true => warn!(error = %why, "nothing can be received; trying again until it works"),
-            false => {
-                error!(error = %why, "receiving from SQS fails; trying again until it works");
-            }
+            warn!(error = %why, "nothing can be received; trying again until it works");
+        } else {
+            error!(error = %why, "receiving from SQS fails; trying again until it works");
         }
     }
 

@@ -123,9 +123,12 @@ async fn a_machine_that_was_suspended_makes_no_request_on_a_lease_that_ended_mea
     for group in 1..=8 {
         world.send(&format!("EventSetup_{group}"), 1..=2).await;
     }
-    let way = with_faults(local.http_client(), move |_| match offline.is_on() {
-        true => Fault::Silence,
-        false => Fault::None,
+    let way = with_faults(local.http_client(), move |_| {
+        if offline.is_on() {
+            Fault::Silence
+        } else {
+            Fault::None
+        }
     });
     run(worker_on(&world, way, &clock).await);
     world.until_seen(1).await;

@@ -31,9 +31,12 @@ async fn world_denied(
     let denied = Switch::default();
     let switch = denied.clone();
     let world = world_with(
-        move |call| match call.action == action && which(call) && switch.is_on() {
-            true => REFUSAL,
-            false => Fault::None,
+        move |call| {
+            if call.action == action && which(call) && switch.is_on() {
+                REFUSAL
+            } else {
+                Fault::None
+            }
         },
         script,
     )
@@ -294,14 +297,15 @@ struct Denying {
 
 impl Denying {
     fn may(&self, action: &'static str) -> Result<(), LedgerError> {
-        match self.action == action && self.refusing.is_on() {
-            false => Ok(()),
-            true => Err(LedgerError::Denied {
+        if self.action != action || !self.refusing.is_on() {
+            Ok(())
+        } else {
+            Err(LedgerError::Denied {
                 ledger: "dynamodb:attempts".to_owned(),
                 action,
                 code: "AccessDeniedException".to_owned(),
                 message: "no".to_owned(),
-            }),
+            })
         }
     }
 }

@@ -14,9 +14,12 @@ async fn an_internal_queue_that_is_down_holds_the_event_and_costs_it_no_further_
     let down = Switch::default();
     let switch = down.clone();
     let world = world_with(
-        move |call| match call.is_to_the_internal_queue() && switch.is_on() {
-            true => Fault::Unavailable,
-            false => Fault::None,
+        move |call| {
+            if call.is_to_the_internal_queue() && switch.is_on() {
+                Fault::Unavailable
+            } else {
+                Fault::None
+            }
         },
         |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
     )
@@ -47,9 +50,12 @@ async fn lanes_that_go_well_are_given_back_too_while_the_internal_queue_is_down(
     let down = Switch::default();
     let switch = down.clone();
     let world = world_with(
-        move |call| match call.is_to_the_internal_queue() && switch.is_on() {
-            true => Fault::Unavailable,
-            false => Fault::None,
+        move |call| {
+            if call.is_to_the_internal_queue() && switch.is_on() {
+                Fault::Unavailable
+            } else {
+                Fault::None
+            }
         },
         |s| match s.group().as_str() {
             "EventSetup_1" => Reply::Status(500),

@@ -80,15 +80,14 @@ impl Control {
         };
         let notes = {
             let mut state = self.0.lock().unwrap();
-            match note == state.delivered {
-                true => state.deaths,
-                false => {
-                    if state.deliveries == Notes::Work {
-                        state.delivered = note;
-                        state.written += 1;
-                    }
-                    state.deliveries
+            if note == state.delivered {
+                state.deaths
+            } else {
+                if state.deliveries == Notes::Work {
+                    state.delivered = note;
+                    state.written += 1;
                 }
+                state.deliveries
             }
         };
         match notes {

@@ -215,9 +215,12 @@ async fn a_delete_that_is_not_answered_for_two_seconds_is_noted_for_a_worker_tha
 async fn a_worker_is_not_ready_for_as_long_as_the_internal_queue_is_down() {
     let down = Switch::default();
     let switch = down.clone();
-    let decide = move |call: &Call| match call.is_to_the_internal_queue() && switch.is_on() {
-        true => Fault::Unavailable,
-        false => Fault::None,
+    let decide = move |call: &Call| {
+        if call.is_to_the_internal_queue() && switch.is_on() {
+            Fault::Unavailable
+        } else {
+            Fault::None
+        }
     };
     let world = world_with(decide, |_| Reply::Status(500)).await;
     world.send("EventSetup_1", 1..=1).await;

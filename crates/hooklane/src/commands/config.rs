@@ -10,13 +10,15 @@ pub(super) fn run(arguments: &Config, context: &Context) -> anyhow::Result<Exit>
     let Config::Check { output } = arguments;
     let source = context.configuration();
     let report = config::check(source.as_ref());
-    match output.json {
-        true => output::json(&report)?,
-        false => output::print(&text(&report))?,
+    if output.json {
+        output::json(&report)?;
+    } else {
+        output::print(&text(&report))?;
     }
-    match report.valid {
-        true => Ok(Exit::Done),
-        false => Ok(Exit::Unusable),
+    if report.valid {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Unusable)
     }
 }
 

@@ -83,9 +83,10 @@ async fn ls(
         output::line(&table::count(matched, report.seen, is_filtered))?;
     }
     if rows.len() < matched {
-        let of = match is_filtered {
-            true => "that match",
-            false => "dead letters",
+        let of = if is_filtered {
+            "that match"
+        } else {
+            "dead letters"
         };
         output::complain(&format!("{} of {matched} {of} are shown", rows.len()));
     }

@@ -34,9 +34,12 @@ async fn create(spec: &LedgerSpec, json: bool) -> anyhow::Result<Exit> {
         created: is_new,
         ledger,
     } = &created;
-    output::result(json, &created, || match is_new {
-        true => format!("{ledger} is made"),
-        false => format!("{ledger} was there already"),
+    output::result(json, &created, || {
+        if *is_new {
+            format!("{ledger} is made")
+        } else {
+            format!("{ledger} was there already")
+        }
     })?;
     Ok(Exit::Done)
 }
@@ -54,9 +57,10 @@ async fn check(spec: &LedgerSpec, json: bool) -> anyhow::Result<Exit> {
         problems,
     };
     output::result(json, &checked, || text(spec, &checked.problems))?;
-    match checked.ok {
-        true => Ok(Exit::Done),
-        false => Ok(Exit::Failed),
+    if checked.ok {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Failed)
     }
 }
 

@@ -165,9 +165,10 @@ async fn receive(State(receiver): State<Arc<Receiver>>, request: Request) -> Res
     };
     let shown = shown.and_then(|saved| {
         record.saved = saved;
-        match receiver.json {
-            true => output::json(&record),
-            false => output::line(&record.text(desk.received, &body)),
+        if receiver.json {
+            output::json(&record)
+        } else {
+            output::line(&record.text(desk.received, &body))
         }
     });
     if let Err(error) = shown {
@@ -184,9 +185,10 @@ fn answer(status: u16) -> Response<Body> {
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     );
-    let body = match silent {
-        true => Body::empty(),
-        false => Body::from(format!("hooklane listen: {status}\n")),
+    let body = if silent {
+        Body::empty()
+    } else {
+        Body::from(format!("hooklane listen: {status}\n"))
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

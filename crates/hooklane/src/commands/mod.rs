@@ -81,14 +81,13 @@ fn read_bounded(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
         path.display().to_string()
     };
     let mut bytes = Vec::new();
-    let read = match path == Path::new("-") {
-        true => std::io::stdin()
+    let read = if path == Path::new("-") {
+        std::io::stdin()
             .lock()
             .take(most + 1)
-            .read_to_end(&mut bytes),
-        false => {
-            std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
-        }
+            .read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
     };
     read.with_context(|| format!("cannot read {name}"))?;
     anyhow::ensure!(

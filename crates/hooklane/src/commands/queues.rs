@@ -68,9 +68,10 @@ async fn check(context: &Context, json: bool) -> anyhow::Result<Exit> {
         problems,
     };
     output::result(json, &checked, || text(&checked.problems))?;
-    match checked.ok {
-        true => Ok(Exit::Done),
-        false => Ok(Exit::Failed),
+    if checked.ok {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Failed)
     }
 }
 

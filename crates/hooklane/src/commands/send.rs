@@ -54,18 +54,20 @@ pub(super) async fn run(arguments: Send, context: &Context) -> anyhow::Result<Ex
     let left = going_on::end(checkpoint, sent.as_ref().ok());
     let report = sent?;
     let again = left.as_ref().map_or(again, |_| Again::FromCheckpoint);
-    let name = match arguments.file == Path::new("-") {
-        true => "standard input".to_owned(),
-        false => arguments.file.display().to_string(),
+    let name = if arguments.file == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        arguments.file.display().to_string()
     };
     for line in complaints(&report, &name, again) {
         output::complain(&line);
     }
     let document = Sent::of(&report, left.as_deref());
     output::result(arguments.output.json, &document, || summary(&report))?;
-    match report.is_complete() {
-        true => Ok(Exit::Done),
-        false => Ok(Exit::Failed),
+    if report.is_complete() {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Failed)
     }
 }
 
@@ -115,13 +117,14 @@ impl Input {
             path.display()
         );
         if !metadata.is_file() {
-            return match twice {
-                true => Err(Usage(format!(
+            return if twice {
+                Err(Usage(format!(
                     "a checkpoint is of no use for what cannot be read again: {} is no regular file",
                     path.display()
                 ))
-                .into()),
-                false => Ok(Self::Stream { file, strict }),
+                .into())
+            } else {
+                Ok(Self::Stream { file, strict })
             };
         }
         let modified = metadata.modified().with_context(unreadable)?;
@@ -202,19 +205,14 @@ async fn send(
         }
         Input::Stream { file, strict } | Input::File { file, strict, .. } => {
             let input = BufReader::with_capacity(BUFFER_BYTES, file);
-            match strict {
-                true => {
-                    producer::send_strict_checkpointed(
-                        queue, input, options, checkpoint, clock, show, stop,
-                    )
+            if strict {
+                producer::send_strict_checkpointed(
+                    queue, input, options, checkpoint, clock, show, stop,
+                )
+                .await
+            } else {
+                producer::send_checkpointed(queue, input, options, checkpoint, clock, show, stop)
                     .await
-                }
-                false => {
-                    producer::send_checkpointed(
-                        queue, input, options, checkpoint, clock, show, stop,
-                    )
-                    .await
-                }
             }
         }
     };

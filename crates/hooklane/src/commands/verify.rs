@@ -40,9 +40,10 @@ pub(super) fn run(arguments: &Verify, context: &Context) -> anyhow::Result<Exit>
         mode: mode.map(SignatureMode::as_str),
     };
     output::result(arguments.output.json, &verdict, || text(mode, arguments))?;
-    match verdict.valid {
-        true => Ok(Exit::Done),
-        false => Ok(Exit::Failed),
+    if verdict.valid {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Failed)
     }
 }
 

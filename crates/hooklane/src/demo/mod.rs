@@ -77,18 +77,20 @@ pub(crate) async fn run(minute: Duration, stop: CancellationToken) -> anyhow::Re
 }
 
 fn ending(proofs: &[Proof]) -> Ending {
-    match proofs.iter().all(Proof::holds) {
-        true => Ending::Proved,
-        false => Ending::Disproved,
+    if proofs.iter().all(Proof::holds) {
+        Ending::Proved
+    } else {
+        Ending::Disproved
     }
 }
 
 /// What there is to see, and who takes part.
 fn introduction(minute: Duration, paint: Paint) -> String {
     let title = paint.bold("hooklane demo");
-    let minute = match minute == Duration::from_secs(60) {
-        true => "after a minute".to_owned(),
-        false => format!("after a minute (here {})", duration::format(minute)),
+    let minute = if minute == Duration::from_secs(60) {
+        "after a minute".to_owned()
+    } else {
+        format!("after a minute (here {})", duration::format(minute))
     };
     let mut text = format!(
         "{title}: a local queue, a producer, a worker and receivers, one process.

@@ -54,9 +54,10 @@ impl View {
     pub(super) fn new(began: Instant, events: usize, minute: Duration) -> Self {
         let events = events as u64;
         let terminal = stdout().is_terminal() && stderr().is_terminal() && !paint::is_dumb();
-        let how = match terminal {
-            true => How::Bars(Bars::new(events, minute)),
-            false => How::Lines { last: None },
+        let how = if terminal {
+            How::Bars(Bars::new(events, minute))
+        } else {
+            How::Lines { last: None }
         };
         Self { began, events, how }
     }

@@ -82,9 +82,10 @@ fn dead_letters(letters: &[Letter], paint: Paint) -> String {
     );
     text.push('\n');
     for letter in letters {
-        let told = match letter.attempts.is_empty() {
-            true => never_posted(letter),
-            false => attempts(&letter.attempts),
+        let told = if letter.attempts.is_empty() {
+            never_posted(letter)
+        } else {
+            attempts(&letter.attempts)
         };
         let (id, reason) = (short(&letter.id), letter.reason.as_str());
         let _ = writeln!(text, "  {id:<10} {reason:<14} {told}");

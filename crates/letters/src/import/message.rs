@@ -16,9 +16,10 @@ use crate::letter_file::Line;
 /// Why the queue would not take it.
 pub(super) fn message(line: &Line, queue: &QueueAttributes) -> Result<Outgoing, String> {
     sendable(&line.body).map_err(|why| format!("body: {why}"))?;
-    let (group, deduplication_id) = match queue.fifo {
-        true => (Some(group(line)?), Some(deduplication_id(line)?)),
-        false => (None, None),
+    let (group, deduplication_id) = if queue.fifo {
+        (Some(group(line)?), Some(deduplication_id(line)?))
+    } else {
+        (None, None)
     };
     let outgoing = Outgoing {
         body: line.body.clone(),

@@ -150,9 +150,12 @@ async fn a_line_whose_answer_never_came_goes_again_under_its_ids() {
     for pause in [1, 6 * 60] {
         let (rig, (_directory, path)) = (Rig::new().await, place());
         rig.shared_by(usize::MAX);
-        rig.script(|asked| match asked.iter().any(|asked| asked.n == 5) {
-            true => Fault::TakenWithoutAnswer,
-            false => Fault::None,
+        rig.script(|asked| {
+            if asked.iter().any(|asked| asked.n == 5) {
+                Fault::TakenWithoutAnswer
+            } else {
+                Fault::None
+            }
         });
         let input = lines([1, 1, 1, 2, 1, 1, 1]);
         let killed = timeout(

@@ -152,12 +152,13 @@ async fn ensure(sqs: &Sqs, name: &str, wanted: Attributes) -> Result<Queue, Crea
             let url = url_of(sqs, name).await?;
             let queue = opened(sqs, &url).await?;
             let differences = differences(queue.attributes(), &wanted);
-            match differences.is_empty() {
-                true => Ok(queue),
-                false => Err(CreateError::Differs {
+            if differences.is_empty() {
+                Ok(queue)
+            } else {
+                Err(CreateError::Differs {
                     name: name.to_owned(),
                     differences: differences.join(", "),
-                }),
+                })
             }
         }
         Err(error) => Err(error.into()),

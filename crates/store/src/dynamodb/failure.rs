@@ -19,9 +19,10 @@ impl DynamoDb {
     {
         let Some(service) = error.as_service_error() else {
             let NoAnswer { message, may_pass } = NoAnswer::of(&error);
-            return match may_pass {
-                true => self.unreachable(format!("{action} cannot reach DynamoDB: {message}")),
-                false => self.unusable(format!("{action} cannot be sent: {message}")),
+            return if may_pass {
+                self.unreachable(format!("{action} cannot reach DynamoDB: {message}"))
+            } else {
+                self.unusable(format!("{action} cannot be sent: {message}"))
             };
         };
         let code = service.code().unwrap_or("Unknown");

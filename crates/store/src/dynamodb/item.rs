@@ -73,9 +73,10 @@ pub(super) fn write(
 /// What an item says and which version of it, or what is wrong with it. One of a newer format is not taken for something
 /// else, even if it could be read.
 pub(super) fn read<T: DeserializeOwned>(item: &Item) -> Result<(T, i64), String> {
-    let format = match item.contains_key(FORMAT) {
-        true => whole_number(item, FORMAT)?,
-        false => 1,
+    let format = if item.contains_key(FORMAT) {
+        whole_number(item, FORMAT)?
+    } else {
+        1
     };
     if format > NEWEST {
         return Err(format!(

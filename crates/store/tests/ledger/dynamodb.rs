@@ -21,9 +21,12 @@ fn behind(place: &Place, action: &'static str, faults: Vec<Fault>) -> (Ledger, C
         unreachable!("a table is asked for")
     };
     let faults = std::sync::Mutex::new(faults.into_iter());
-    let (table, calls) = table_behind(name, move |call| match call.action == action {
-        true => faults.lock().unwrap().next().unwrap_or(Fault::None),
-        false => Fault::None,
+    let (table, calls) = table_behind(name, move |call| {
+        if call.action == action {
+            faults.lock().unwrap().next().unwrap_or(Fault::None)
+        } else {
+            Fault::None
+        }
     });
     (Ledger::over(Arc::new(table), RETENTION), calls)
 }
@@ -271,9 +274,12 @@ async fn a_permission_that_is_missing_is_a_problem() {
         unreachable!()
     };
     for action in ["PutItem", "GetItem", "BatchWriteItem"] {
-        let (table, _) = table_behind(&name, move |call| match call.action == action {
-            true => refusal("AccessDeniedException"),
-            false => Fault::None,
+        let (table, _) = table_behind(&name, move |call| {
+            if call.action == action {
+                refusal("AccessDeniedException")
+            } else {
+                Fault::None
+            }
         });
         let found = told(&table.problems().await.unwrap());
         let expected = format!("access {action} refused (AccessDeniedException: because)");

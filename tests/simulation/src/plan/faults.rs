@@ -164,16 +164,17 @@ pub(super) fn counts(profile: Profile, dice: &Dice) -> Counts {
         Profile::Standard => dice.one_of(&[0, 20, 100]),
         _ => 0,
     };
-    match dice.percent(33) {
-        true => Counts {
+    if dice.percent(33) {
+        Counts {
             others: dice.one_of(&[2, 10, 50]),
             times: dice.within(1..=300),
             lagging,
-        },
-        false => Counts {
+        }
+    } else {
+        Counts {
             lagging,
             ..Counts::default()
-        },
+        }
     }
 }
 

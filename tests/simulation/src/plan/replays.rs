@@ -15,9 +15,10 @@ impl Plan {
     /// Events of which many die, once or more often, and engineers who replay and drop them meanwhile. Workers live.
     pub(crate) fn of_replays(seed: u64) -> Self {
         let dice = Dice::new(seed ^ 0x4e91_a115);
-        let faults = match dice.percent(60) {
-            true => Profile::Sqs,
-            false => Profile::Calm,
+        let faults = if dice.percent(60) {
+            Profile::Sqs
+        } else {
+            Profile::Calm
         };
         let groups = mortal_groups(&dice.fork());
         let mut sqs = sqs_faults(faults, &dice.fork());

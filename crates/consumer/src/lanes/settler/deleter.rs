@@ -167,9 +167,12 @@ impl Deleter {
         let mut records = Vec::new();
         for (mut deletion, answer) in batch.into_iter().zip(answers) {
             let message_id = &deletion.key.message_id;
-            let answer = answer.or_else(|error| match Breakage::FailedDeletesIgnored.is_made() {
-                true => Ok(()),
-                false => Err(error),
+            let answer = answer.or_else(|error| {
+                if Breakage::FailedDeletesIgnored.is_made() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             });
             match answer {
                 Ok(()) => {

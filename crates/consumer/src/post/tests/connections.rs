@@ -61,7 +61,7 @@ async fn play(mut stream: TcpStream, script: &[Does], requests: Arc<AtomicUsize>
             Does::Say(text) => return stream.write_all(text.as_bytes()).await.unwrap(),
             Does::SayAndStall(text) => {
                 stream.write_all(text.as_bytes()).await.unwrap();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Does::Stall => std::future::pending().await,
         }
@@ -276,9 +276,10 @@ async fn a_stray_answer_costs_its_connection_and_is_no_answer_to_the_next_reques
         let (waits, said) = (waits.clone(), said.clone());
         async move {
             while let Some(request) = read_request(&mut stream).await {
-                let status = match request.ends_with(b"refused") {
-                    true => "400 No",
-                    false => "200 OK",
+                let status = if request.ends_with(b"refused") {
+                    "400 No"
+                } else {
+                    "200 OK"
                 };
                 let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
                 stream.write_all(answer.as_bytes()).await.unwrap();

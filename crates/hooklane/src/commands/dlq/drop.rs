@@ -90,9 +90,10 @@ fn place(file: Option<PathBuf>, now: Timestamp) -> Result<PathBuf, Usage> {
         )));
     }
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
-    match directory.is_some_and(|directory| !directory.is_dir()) {
-        true => Err(cannot_be_made(&path, "its directory is not there")),
-        false => Ok(path),
+    if directory.is_some_and(|directory| !directory.is_dir()) {
+        Err(cannot_be_made(&path, "its directory is not there"))
+    } else {
+        Ok(path)
     }
 }
 
@@ -108,9 +109,10 @@ fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> 
     };
     output::result(json, &plan, || {
         let rows: Vec<_> = taken.letters().iter().map(Row::from).collect();
-        match dry_run {
-            true => format!("would be dropped:\n{}", table::counted(&rows)),
-            false => "no dead letters to drop".to_owned(),
+        if dry_run {
+            format!("would be dropped:\n{}", table::counted(&rows))
+        } else {
+            "no dead letters to drop".to_owned()
         }
     })?;
     Ok(Exit::Done)

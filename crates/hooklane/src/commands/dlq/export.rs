@@ -27,9 +27,10 @@ pub(super) async fn run(
         return Err(Usage(why.to_owned()).into());
     }
     let queue = open(context).await?;
-    let mut place = match to_stdout {
-        true => Place::Stdout,
-        false => Place::File(create(path)?),
+    let mut place = if to_stdout {
+        Place::Stdout
+    } else {
+        Place::File(create(path)?)
     };
     let (mut exported, mut trouble) = (0, None);
     let report = scan(&queue, |letter| {
@@ -48,9 +49,10 @@ pub(super) async fn run(
     let report = report.await?;
     if let Some(error) = trouble {
         let what = format!("it holds the first {}", hand::letters(exported));
-        return Err(match to_stdout {
-            true => error,
-            false => anyhow!("{} cannot be written: {error:#}; {what}", path.display()),
+        return Err(if to_stdout {
+            error
+        } else {
+            anyhow!("{} cannot be written: {error:#}; {what}", path.display())
         });
     }
     if let Place::File(file) = &mut place {
@@ -68,9 +70,10 @@ pub(super) async fn run(
         })?;
     }
     let exit = conclude(&report);
-    match report.is_complete() {
-        true => Ok(exit),
-        false => Ok(Exit::Failed),
+    if report.is_complete() {
+        Ok(exit)
+    } else {
+        Ok(Exit::Failed)
     }
 }
 

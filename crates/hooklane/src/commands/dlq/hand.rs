@@ -61,9 +61,10 @@ pub(super) async fn take(
 /// somebody who names letters, and has all of them.
 pub(super) fn unseen(taken: &Taken, by_ids: bool) -> Unseen {
     let groups = taken.letters().iter().filter_map(Letter::group).collect();
-    match by_ids {
-        true => Unseen::default(),
-        false => taken.report().unseen(&groups),
+    if by_ids {
+        Unseen::default()
+    } else {
+        taken.report().unseen(&groups)
     }
 }
 
@@ -146,9 +147,10 @@ pub(super) fn letters(count: usize) -> String {
 /// What a person is asked about: behind the letters that a shared group shows there can be more.
 pub(super) fn in_hand(taken: &Taken) -> String {
     let told = letters(taken.letters().len());
-    match taken.letters().iter().any(|l| l.shared_group().is_some()) {
-        true => format!("{told}, and what their groups hide behind them,"),
-        false => told,
+    if taken.letters().iter().any(|l| l.shared_group().is_some()) {
+        format!("{told}, and what their groups hide behind them,")
+    } else {
+        told
     }
 }
 
@@ -204,15 +206,17 @@ pub(super) fn conclude(outcome: &Outcome, verb: &str, mend: &str) -> Exit {
         output::complain(&format!(
             "{} not tried and left as they were{}",
             outcome.left(),
-            match outcome.failures.is_empty() {
-                true => "",
-                false => ": one ahead of them in their group failed",
+            if outcome.failures.is_empty() {
+                ""
+            } else {
+                ": one ahead of them in their group failed"
             }
         ));
     }
     complain_of_kept(outcome.kept);
-    match outcome.is_complete() {
-        true => Exit::Done,
-        false => Exit::Failed,
+    if outcome.is_complete() {
+        Exit::Done
+    } else {
+        Exit::Failed
     }
 }

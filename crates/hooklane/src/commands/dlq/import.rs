@@ -92,9 +92,10 @@ impl Source {
     }
 
     fn name(&self, path: &Path) -> String {
-        match path == Path::new("-") {
-            true => "standard input".to_owned(),
-            false => path.display().to_string(),
+        if path == Path::new("-") {
+            "standard input".to_owned()
+        } else {
+            path.display().to_string()
         }
     }
 

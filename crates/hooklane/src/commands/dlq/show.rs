@@ -104,9 +104,10 @@ fn attempts(letter: &Letter) -> String {
 fn attempt_line(attempt: &Attempt, first: Timestamp, several_lives: bool) -> Vec<String> {
     let Attempt { life, n, .. } = attempt;
     vec![
-        match several_lives {
-            true => format!("{n} of life {}", life.saturating_add(1)),
-            false => n.to_string(),
+        if several_lives {
+            format!("{n} of life {}", life.saturating_add(1))
+        } else {
+            n.to_string()
         },
         attempt.at.to_string(),
         format!("{:.1} s", first.until(attempt.at).as_secs_f64()),

@@ -49,9 +49,10 @@ pub(super) fn of_letters(rows: &[Row], width: Option<usize>) -> String {
 /// All that is meant, and how many that is; without the last line end.
 pub(super) fn counted(rows: &[Row]) -> String {
     let count = count(rows.len(), rows.len(), false);
-    match rows.is_empty() {
-        true => count,
-        false => format!("{}{count}", of_letters(rows, output::width())),
+    if rows.is_empty() {
+        count
+    } else {
+        format!("{}{count}", of_letters(rows, output::width()))
     }
 }
 

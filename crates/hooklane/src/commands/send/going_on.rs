@@ -90,14 +90,14 @@ fn decide(
     bound: &Bound,
 ) -> Result<Start, Usage> {
     let Some(saved) = saved else {
-        return match wish.resume {
-            false => Ok(Start::Afresh(None)),
-            true => Err(Usage(format!(
+        if wish.resume {
+            return Err(Usage(format!(
                 "there is no checkpoint {}: no send of {} is left to go on from; without --resume it is sent from its start",
                 path.display(),
                 file.display()
-            ))),
-        };
+            )));
+        }
+        return Ok(Start::Afresh(None));
     };
     if wish.from.is_some() {
         return Ok(Start::Afresh(None));

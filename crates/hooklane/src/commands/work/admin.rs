@@ -20,9 +20,12 @@ const LIMITS: Limits = Limits {
 /// Serves how the program is until `stop`, from before there is a worker.
 pub(super) async fn serve(listener: TcpListener, status: Status, stop: CancellationToken) {
     let (live, ready) = (status.clone(), status.clone());
-    let live = async move || match live.is_live() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+    let live = async move || {
+        if live.is_live() {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     let ready = async move || match ready.unready() {
         None => (StatusCode::OK, String::new()),

@@ -23,9 +23,10 @@ impl Proof {
     }
 
     fn new(claim: &'static str, finding: String, faults: Vec<String>) -> Self {
-        let result = match faults.is_empty() {
-            true => Ok(finding),
-            false => Err(faults),
+        let result = if faults.is_empty() {
+            Ok(finding)
+        } else {
+            Err(faults)
         };
         Self { claim, result }
     }

@@ -94,9 +94,10 @@ fn listed(statuses: &[Option<u16>]) -> String {
         .iter()
         .map(|status| status.map_or("no answer".to_owned(), |status| status.to_string()))
         .collect();
-    match listed.is_empty() {
-        true => "nothing".to_owned(),
-        false => listed.join(", "),
+    if listed.is_empty() {
+        "nothing".to_owned()
+    } else {
+        listed.join(", ")
     }
 }
 
@@ -106,9 +107,12 @@ fn finding(retried: usize, due: &[Duration], longest: &[Duration]) -> String {
     let late = late.map(|(due, seen)| seen.saturating_sub(*due)).max();
     let waits: Vec<_> = due
         .iter()
-        .map(|due| match due.is_zero() {
-            true => "at once".to_owned(),
-            false => format!("after {}", duration::format(*due)),
+        .map(|due| {
+            if due.is_zero() {
+                "at once".to_owned()
+            } else {
+                format!("after {}", duration::format(*due))
+            }
         })
         .collect();
     format!(
