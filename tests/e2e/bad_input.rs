@@ -4,6 +4,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use serde_json::{Value, json};
 
 use crate::receiver::Listener;
+use crate::request::Request;
 use crate::support::assert_told;
 use crate::world::{World, attribute, binary, callback, event, only};
 
@@ -189,10 +190,7 @@ fn lines_that_are_no_events_are_told_by_number_and_only_the_others_are_sent_and_
 
     assert_eq!(world.drain()["delivered"], 4);
     let requests = listener.stop();
-    let ids: Vec<_> = requests
-        .iter()
-        .map(|request| request.webhook_id())
-        .collect();
+    let ids: Vec<_> = requests.iter().map(Request::webhook_id).collect();
     assert_eq!(ids, ["first", "deep", "twice", "last"]);
 }
 

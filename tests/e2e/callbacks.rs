@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use crate::receiver::{Listener, accept};
+use crate::request::Request;
 use crate::support::taken_port;
 use crate::world::{World, callback, event};
 
@@ -187,10 +188,7 @@ fn an_event_without_a_callback_waits_in_the_internal_queue_and_its_group_goes_on
     world.send(&[event(1, "known")], &["--event", "known"]);
     world.drain();
     let requests = listener.stop();
-    let ids: Vec<_> = requests
-        .iter()
-        .map(|request| request.webhook_id())
-        .collect();
+    let ids: Vec<_> = requests.iter().map(Request::webhook_id).collect();
     assert_eq!(ids, ["known"]);
     let letters = world.dead_letters();
     let told: Vec<_> = letters

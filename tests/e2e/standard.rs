@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::receiver::Listener;
+use crate::request::Request;
 use crate::world::{World, callback};
 
 #[test]
@@ -59,7 +60,7 @@ fn a_standard_queue_delivers_every_event_without_fifo_parameters_and_keeps_what_
         );
     }
     let attempts = failing.stop();
-    let numbers: Vec<_> = attempts.iter().map(|request| request.attempt()).collect();
+    let numbers: Vec<_> = attempts.iter().map(Request::attempt).collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
     let letter = &world.dead_letters()[0];
     assert_eq!(

@@ -232,10 +232,10 @@ impl Finding {
             // Happens, and does not last.
             Self::Anew(_) => {}
             Self::TakesAway(_) => {
-                info!("the source queue leaves messages where they are again (maxReceiveCount)")
+                info!("the source queue leaves messages where they are again (maxReceiveCount)");
             }
             Self::KeptTooShort { .. } => {
-                info!("the source queue keeps its messages long enough again")
+                info!("the source queue keeps its messages long enough again");
             }
             Self::Wrong(problem) => info!(
                 queue = problem.queue,

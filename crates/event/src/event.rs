@@ -220,6 +220,7 @@ fn span_of(text: &str, part: &str) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -410,10 +411,10 @@ mod tests {
         fn a_body_is_accepted_exactly_when_serde_json_reads_an_object_with_the_right_types(
             text in r#"[ ]?\{("(mkt_id|msg_id|x)":(1|"a"|null|\[\]|1\.5|\{"a":1\}),?){0,3}\}?"#,
         ) {
-            let value: Option<serde_json::Map<_, serde_json::Value>> = serde_json::from_str(&text).ok();
+            let value: Option<serde_json::Map<_, Value>> = serde_json::from_str(&text).ok();
             let twice = ["\"mkt_id\"", "\"msg_id\""].iter().any(|key| text.matches(key).count() > 1);
             let expected = value.is_some_and(|map| {
-                map.get("mkt_id").is_none_or(|v| v.is_i64()) && map.get("msg_id").is_none_or(|v| v.is_string())
+                map.get("mkt_id").is_none_or(Value::is_i64) && map.get("msg_id").is_none_or(Value::is_string)
             });
             prop_assert_eq!(parse(&text).is_ok(), expected && !twice);
         }

@@ -1,6 +1,7 @@
 //! Logs: to standard error, as text or JSON.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal, Write, stderr};
 use std::sync::OnceLock;
@@ -46,10 +47,8 @@ pub(crate) fn start(global: &Global, level: &str, environment: &Environment) -> 
             .with_span_list(false)
             .init(),
         LogFormat::Text => {
-            let colours = stderr().is_terminal()
-                && environment
-                    .get("NO_COLOR")
-                    .is_none_or(|value| value.is_empty());
+            let colours =
+                stderr().is_terminal() && environment.get("NO_COLOR").is_none_or(OsStr::is_empty);
             logs.with_writer(|| Stderr { json: false })
                 .fmt_fields(debug_fn(field).delimited(" "))
                 .with_target(false)

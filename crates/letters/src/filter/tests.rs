@@ -232,7 +232,7 @@ fn a_value_that_cannot_be_is_told_with_what_can() {
 #[test]
 fn a_selection_is_of_ids_of_either_kind_or_of_a_filter() {
     let letter = letter("{}", &[]);
-    let of_ids = |ids: &[&str]| Selection::of_ids(ids.iter().map(|id| id.to_string())).unwrap();
+    let of_ids = |ids: &[&str]| Selection::of_ids(ids.iter().map(ToString::to_string)).unwrap();
     assert!(of_ids(&["other", "Origin-1"]).selects(&letter));
     assert!(of_ids(&["present-1"]).selects(&letter));
     assert!(!of_ids(&["origin-1"]).selects(&letter));

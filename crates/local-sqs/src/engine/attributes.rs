@@ -118,19 +118,19 @@ impl QueueAttributes {
         let text = (!value.is_empty()).then(|| value.to_owned());
         match name {
             "ContentBasedDeduplication" => {
-                self.content_based_deduplication = flag(name, value, false)?
+                self.content_based_deduplication = flag(name, value, false)?;
             }
             "DeduplicationScope" => {
-                self.deduplication_scope = choice(name, value, DEDUPLICATION_SCOPES)?
+                self.deduplication_scope = choice(name, value, DEDUPLICATION_SCOPES)?;
             }
             "FifoThroughputLimit" => {
-                self.throughput_limit = choice(name, value, THROUGHPUT_LIMITS)?
+                self.throughput_limit = choice(name, value, THROUGHPUT_LIMITS)?;
             }
             "RedrivePolicy" => {
-                self.redrive = text.as_deref().map(RedrivePolicy::parse).transpose()?
+                self.redrive = text.as_deref().map(RedrivePolicy::parse).transpose()?;
             }
             "RedriveAllowPolicy" => {
-                self.redrive_allow = text.as_deref().map(RedriveAllowPolicy::parse).transpose()?
+                self.redrive_allow = text.as_deref().map(RedriveAllowPolicy::parse).transpose()?;
             }
             "Policy" => {
                 let is_json = text

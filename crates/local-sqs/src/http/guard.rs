@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 
 /// Says why a request is refused, if it is. `on_loopback`: whether only this machine can connect.
@@ -31,7 +32,9 @@ fn is_from_a_browser(headers: &HeaderMap) -> bool {
 fn is_this_machine(headers: &HeaderMap, uri: &Uri) -> bool {
     let named = headers.get_all(header::HOST).iter();
     let named = named.map(|host| host.to_str().unwrap_or("not.text"));
-    let named: Vec<_> = named.chain(uri.authority().map(|a| a.as_str())).collect();
+    let named: Vec<_> = named
+        .chain(uri.authority().map(Authority::as_str))
+        .collect();
     named.into_iter().all(is_local_name)
 }
 

@@ -8,7 +8,7 @@ use super::shapes::{
     Settled,
 };
 use super::{nothing, parse, to_json};
-use crate::engine::{Engine, ErrorKind, SqsError, UnixMs};
+use crate::engine::{Engine, ErrorKind, Outgoing, SqsError, UnixMs};
 
 /// Most entries of a batch.
 const MAX_ENTRIES: usize = 10;
@@ -43,7 +43,7 @@ pub(super) fn send_message_batch(
         .into_iter()
         .map(SendEntry::into_outgoing)
         .collect::<Result<Vec<_>, _>>()?;
-    let bytes: usize = batch.iter().map(|outgoing| outgoing.size()).sum();
+    let bytes: usize = batch.iter().map(Outgoing::size).sum();
     if bytes > MAX_BATCH_BYTES {
         let message = format!(
             "Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {bytes} bytes."

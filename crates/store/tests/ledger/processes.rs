@@ -1,7 +1,7 @@
 //! Two processes on one SQLite file: this program runs itself as the other.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use store::{Ledger, LedgerSpec, WriteError};
 
@@ -32,7 +32,7 @@ async fn of_processes_that_race_one_writes_each_version_and_none_is_lost() {
     // The file is not there yet: both make it.
     let processes = [start(), start()];
     let ended = processes.map(|mut process| process.wait().unwrap());
-    assert!(ended.iter().all(|status| status.success()), "{ended:?}");
+    assert!(ended.iter().all(ExitStatus::success), "{ended:?}");
 
     let ledger = open(&path).await;
     for message in 0..MESSAGES {

@@ -27,7 +27,7 @@ pub(super) fn conserved(view: &View<'_>) -> Found {
         match (view.accepted(event), copies) {
             // A standard queue knows no deduplication ids.
             (_, 2..) if view.plan().is_fifo() && copies > 1 + forgotten(view, event) => {
-                found.push(format!("{event} is in the internal queue {copies} times"))
+                found.push(format!("{event} is in the internal queue {copies} times"));
             }
             (None, 0) => found.push(format!("{event} vanished")),
             _ => {}
