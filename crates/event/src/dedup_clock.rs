@@ -30,48 +30,49 @@ pub enum Scope {
     Queue,
 }
 
-/// One of several producer processes that share groups: lane `i/n` uses milliseconds congruent to `i` modulo `n`.
+/// The milliseconds of one of several producer processes that send to the same groups: of share `i/n` are those congruent
+/// to `i` modulo `n`. People know it as `--lane`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lane {
+pub struct Share {
     index: u64,
     count: u64,
 }
 
-/// A lane that is none.
+/// A share that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a lane is i/n with 0 <= i < n <= {max}, such as 0/4", max = Lane::MAX_COUNT)]
-pub struct LaneError;
+#[error("a lane is i/n with 0 <= i < n <= {max}, such as 0/4", max = Share::MAX_COUNT)]
+pub struct ShareError;
 
-impl Lane {
+impl Share {
     /// All milliseconds: the only producer process.
     pub const ALL: Self = Self { index: 0, count: 1 };
 
     /// Lanes at most: with a thousand each still sends one event per second and group.
     pub const MAX_COUNT: u64 = 1000;
 
-    /// The lanes of which a process that was given none takes one: each sends 62 events a second of one group, and two
+    /// The shares of which a process that was given none takes one: each sends 62 events a second of one group, and two
     /// processes that cannot know of each other, on two machines, draw the same one time in sixteen.
     pub const DRAWN: u64 = 16;
 
-    /// Lane `index` of `count`.
+    /// Share `index` of `count`.
     ///
     /// # Errors
     /// Unless `index < count <= 1000`.
-    pub const fn new(index: u64, count: u64) -> Result<Self, LaneError> {
+    pub const fn new(index: u64, count: u64) -> Result<Self, ShareError> {
         if index < count && count <= Self::MAX_COUNT {
             Ok(Self { index, count })
         } else {
-            Err(LaneError)
+            Err(ShareError)
         }
     }
 
-    /// The first of the [`Lane::DRAWN`] lanes, counted from `first` on, that has no millisecond in common with any of `taken`.
+    /// The first of the [`Share::DRAWN`] shares, counted from `first` on, that has no millisecond in common with any of `taken`.
     pub fn draw(first: u64, taken: &[Self]) -> Option<Self> {
-        let lanes = (0..Self::DRAWN).map(|n| Self {
+        let shares = (0..Self::DRAWN).map(|n| Self {
             index: (first % Self::DRAWN + n) % Self::DRAWN,
             count: Self::DRAWN,
         });
-        let mut free = lanes.filter(|lane| !taken.iter().any(|other| other.meets(*lane)));
+        let mut free = shares.filter(|share| !taken.iter().any(|other| other.meets(*share)));
         free.next()
     }
 
@@ -85,32 +86,32 @@ impl Lane {
         self.index % divisor == other.index % divisor
     }
 
-    /// The first millisecond of this lane at or after `millis`.
+    /// The first millisecond of this share at or after `millis`.
     const fn at_or_after(self, millis: u64) -> u64 {
         let ahead = (self.index + self.count - millis % self.count) % self.count;
         millis.saturating_add(ahead)
     }
 }
 
-impl Default for Lane {
+impl Default for Share {
     fn default() -> Self {
         Self::ALL
     }
 }
 
-impl fmt::Display for Lane {
+impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.index, self.count)
     }
 }
 
 /// Reads `i/n`.
-impl FromStr for Lane {
-    type Err = LaneError;
+impl FromStr for Share {
+    type Err = ShareError;
 
-    fn from_str(text: &str) -> Result<Self, LaneError> {
-        let (index, count) = text.split_once('/').ok_or(LaneError)?;
-        let number = |part: &str| part.parse().map_err(|_| LaneError);
+    fn from_str(text: &str) -> Result<Self, ShareError> {
+        let (index, count) = text.split_once('/').ok_or(ShareError)?;
+        let number = |part: &str| part.parse().map_err(|_| ShareError);
         Self::new(number(index)?, number(count)?)
     }
 }
@@ -124,11 +125,11 @@ pub enum Slot {
     WaitUntil(Timestamp),
 }
 
-/// Hands out milliseconds: strictly increasing per group, of one lane, never ahead of the wall clock.
+/// Hands out milliseconds: strictly increasing per group, of one share, never ahead of the wall clock.
 #[derive(Debug)]
 pub struct DedupClock {
     scope: Scope,
-    lane: Lane,
+    share: Share,
     /// The earliest millisecond each group may use next.
     free_from: HashMap<String, u64>,
     /// No millisecond below this is free in any group that is not in `free_from`.
@@ -138,10 +139,10 @@ pub struct DedupClock {
 
 impl DedupClock {
     /// A clock that has used nothing yet.
-    pub fn new(scope: Scope, lane: Lane) -> Self {
+    pub fn new(scope: Scope, share: Share) -> Self {
         Self {
             scope,
-            lane,
+            share,
             free_from: HashMap::new(),
             forgotten: 0,
             max_groups: MAX_GROUPS,
@@ -161,7 +162,7 @@ impl DedupClock {
             return self.admit(key, now);
         };
         let earliest = (*free_from).max(now.saturating_sub(CATCH_UP_MS));
-        let millis = self.lane.at_or_after(earliest);
+        let millis = self.share.at_or_after(earliest);
         if millis > now {
             return Slot::WaitUntil(Timestamp::from_millis(millis));
         }
@@ -178,7 +179,7 @@ impl DedupClock {
         }
         let free_from = (now + FIRST_USE_WAIT_MS).max(self.forgotten);
         self.free_from.insert(key.to_owned(), free_from);
-        Slot::WaitUntil(Timestamp::from_millis(self.lane.at_or_after(free_from)))
+        Slot::WaitUntil(Timestamp::from_millis(self.share.at_or_after(free_from)))
     }
 
     /// Forgets groups whose next millisecond has come: a first use waits beyond it anyway.
@@ -203,7 +204,7 @@ mod tests {
     const START: u64 = 1_739_370_645_000;
 
     fn clock() -> DedupClock {
-        DedupClock::new(Scope::MessageGroup, Lane::ALL)
+        DedupClock::new(Scope::MessageGroup, Share::ALL)
     }
 
     fn take(clock: &mut DedupClock, group: &str, now: u64) -> Slot {
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn groups_share_one_clock_when_the_queue_is_the_scope() {
-        let mut clock = DedupClock::new(Scope::Queue, Lane::ALL);
+        let mut clock = DedupClock::new(Scope::Queue, Share::ALL);
         take(&mut clock, "a", START);
         assert_eq!(take(&mut clock, "b", START + 5), taken(START + 5));
         assert_eq!(take(&mut clock, "a", START + 5), wait_until(START + 6));
@@ -293,60 +294,60 @@ mod tests {
     }
 
     #[test]
-    fn lanes_are_read_as_written() {
-        assert_eq!("0/1".parse(), Ok(Lane::ALL));
-        assert_eq!("3/4".parse(), Lane::new(3, 4));
+    fn shares_are_read_as_written() {
+        assert_eq!("0/1".parse(), Ok(Share::ALL));
+        assert_eq!("3/4".parse(), Share::new(3, 4));
         for bad in ["", "1", "4/4", "0/0", "-1/2", "1/2/3", "a/b", "0/1001"] {
-            assert_eq!(bad.parse::<Lane>(), Err(LaneError), "{bad:?}");
+            assert_eq!(bad.parse::<Share>(), Err(ShareError), "{bad:?}");
         }
         assert_eq!(
-            LaneError.to_string(),
+            ShareError.to_string(),
             "a lane is i/n with 0 <= i < n <= 1000, such as 0/4"
         );
     }
 
     #[test]
-    fn a_lane_is_written_as_it_is_read() {
-        assert_eq!(Lane::new(3, 16).unwrap().to_string(), "3/16");
+    fn a_share_is_written_as_it_is_read() {
+        assert_eq!(Share::new(3, 16).unwrap().to_string(), "3/16");
     }
 
     #[test]
-    fn sixteen_processes_get_a_lane_each_and_the_next_none() {
+    fn sixteen_processes_get_a_share_each_and_the_next_none() {
         let mut taken = Vec::new();
-        while let Some(lane) = Lane::draw(u64::MAX, &taken) {
-            taken.push(lane);
+        while let Some(share) = Share::draw(u64::MAX, &taken) {
+            taken.push(share);
         }
-        assert_eq!(taken.len() as u64, Lane::DRAWN);
+        assert_eq!(taken.len() as u64, Share::DRAWN);
         assert_eq!(taken[0].to_string(), "15/16");
-        assert_eq!(Lane::draw(3, &[Lane::ALL]), None);
-        let beside_a_half = Lane::draw(3, &["1/2".parse().unwrap()]).unwrap();
+        assert_eq!(Share::draw(3, &[Share::ALL]), None);
+        let beside_a_half = Share::draw(3, &["1/2".parse().unwrap()]).unwrap();
         assert_eq!(beside_a_half.to_string(), "4/16");
     }
 
     proptest! {
         #[test]
-        fn lanes_meet_if_they_have_a_millisecond_in_common(
+        fn shares_meet_if_they_have_a_millisecond_in_common(
             a in (0..12u64, 1..12u64), b in (0..12u64, 1..12u64),
         ) {
-            let (Ok(one), Ok(other)) = (Lane::new(a.0, a.1), Lane::new(b.0, b.1)) else {
+            let (Ok(one), Ok(other)) = (Share::new(a.0, a.1), Share::new(b.0, b.1)) else {
                 return Ok(());
             };
-            let of = |lane: Lane, millis: &u64| lane.at_or_after(*millis) == *millis;
+            let of = |share: Share, millis: &u64| share.at_or_after(*millis) == *millis;
             let common = (0..a.1 * b.1).any(|millis| of(one, &millis) && of(other, &millis));
             prop_assert_eq!(one.meets(other), common);
         }
 
         #[test]
-        fn ids_increase_keep_their_lane_and_never_run_ahead(
+        fn ids_increase_keep_their_share_and_never_run_ahead(
             index in 0..7u64,
             more in 1..5u64,
             queue_scope: bool,
             max_groups in 1..4usize,
             steps in prop::collection::vec((0..5usize, -30..60i64), 1..300),
         ) {
-            let lane = Lane::new(index, index + more).unwrap();
+            let share = Share::new(index, index + more).unwrap();
             let scope = if queue_scope { Scope::Queue } else { Scope::MessageGroup };
-            let mut clock = DedupClock::new(scope, lane);
+            let mut clock = DedupClock::new(scope, share);
             clock.max_groups = max_groups;
             let mut now = START;
             let mut last = [0; 5];
@@ -368,7 +369,7 @@ mod tests {
 
         #[test]
         fn a_group_that_waits_as_told_gets_its_millisecond(index in 0..7u64, more in 1..5u64, now in START..START + 100) {
-            let mut clock = DedupClock::new(Scope::MessageGroup, Lane::new(index, index + more).unwrap());
+            let mut clock = DedupClock::new(Scope::MessageGroup, Share::new(index, index + more).unwrap());
             let Slot::WaitUntil(then) = take(&mut clock, "a", now) else {
                 panic!("no wait before the first use");
             };

@@ -12,7 +12,7 @@ mod setup;
 mod timestamp;
 
 pub use body::{Draft, Fill, append_keys};
-pub use dedup_clock::{DedupClock, Lane, LaneError, Scope, Slot};
+pub use dedup_clock::{DedupClock, Scope, Share, ShareError, Slot};
 pub use event::Event;
 pub use invalid::InvalidEvent;
 pub use message::{DEAD_LETTER_ROOM, is_header_text, is_message_character, unsendable_character};

@@ -217,7 +217,7 @@ pub(crate) struct Send {
 
     /// Which of several processes this is that send to the same groups: i/n, with i from 0 to n-1 [default: a free one of 16]
     #[arg(long, value_name = "i/n")]
-    pub(crate) lane: Option<event::Lane>,
+    pub(crate) lane: Option<event::Share>,
 
     /// Begin with this line, counted from 1
     #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]

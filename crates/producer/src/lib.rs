@@ -20,7 +20,7 @@ mod window;
 pub use breakage::Breakage;
 pub use breakage::MISTAKES_CAN_BE_MADE;
 pub use checkpoint::{Bound, Checkpoint, CheckpointError, Difference, Saved};
-pub use event::Lane;
+pub use event::Share;
 pub use ids::InputName;
 pub use line::BadLine;
 pub use options::{SendError, SendOptions};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{DedupClock, EVENT_NAME, InvalidSetup, Lane, Scope, group_of_setup, is_header_text};
+use event::{DedupClock, EVENT_NAME, InvalidSetup, Scope, Share, group_of_setup, is_header_text};
 use queue::limits::batch_bytes;
 use queue::{Attribute, DedupScope, Queue};
 
@@ -27,7 +27,7 @@ pub struct SendOptions {
     /// The name of the event, sent as the message attribute `event`.
     pub event_name: Option<String>,
     /// Which milliseconds this process uses for deduplication ids.
-    pub lane: Lane,
+    pub share: Share,
     /// The first line to send; those before are skipped unread.
     pub from_line: u64,
     /// What the input is known by: lines without a `msg_id` get one that is the same when the input is sent again. An
@@ -40,7 +40,7 @@ impl Default for SendOptions {
         Self {
             event_setup: None,
             event_name: None,
-            lane: Lane::ALL,
+            share: Share::ALL,
             from_line: 1,
             input: None,
         }
@@ -98,7 +98,7 @@ impl SendOptions {
             DedupScope::MessageGroup => Scope::MessageGroup,
             DedupScope::Queue => Scope::Queue,
         };
-        DedupClock::new(scope, self.lane)
+        DedupClock::new(scope, self.share)
     }
 }
 

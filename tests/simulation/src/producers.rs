@@ -1,4 +1,4 @@
-//! Producers alone: several at the same time in lanes of their own, killed at any await and run again from their
+//! Producers alone: several at the same time in shares of their own, killed at any await and run again from their
 //! checkpoints, over an SQS whose calls fail, come late or get no answer. No workers: what lies in the queue at the end
 //! is what the producers did.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use event::Lane;
+use event::Share;
 use local_sqs::{Limits, LocalSqs};
 use producer::{Bound, Checkpoint, InputName, Saved, SendOptions, SendReport};
 use queue::admin::{Kind, create_pair};
@@ -72,11 +72,11 @@ async fn run(seed: u64) -> ProducersReport {
     let running = TaskTracker::new();
     let mut lives = Vec::new();
     for number in 0..senders {
-        let lane = Lane::draw(dice.within(0..=99), &taken).expect("a free lane");
-        taken.push(lane);
+        let share = Share::draw(dice.within(0..=99), &taken).expect("a free lane");
+        taken.push(share);
         let producer = Producer {
             number,
-            lane,
+            share,
             lines: lines(number, &dice),
             url: url.clone(),
             network: network.clone(),
@@ -141,7 +141,7 @@ fn lines(sender: u64, dice: &Dice) -> String {
 
 struct Producer {
     number: u64,
-    lane: Lane,
+    share: Share,
     lines: String,
     url: String,
     network: Network,
@@ -183,7 +183,7 @@ impl Producer {
         };
         wires.arm();
         let options = SendOptions {
-            lane: self.lane,
+            share: self.share,
             input: Some(InputName::new(&self.number.to_string())),
             ..SendOptions::default()
         };

@@ -1,9 +1,9 @@
 //! `send`: events from a file or standard input into the queue.
 
 mod going_on;
-mod lanes;
 mod progress;
 mod report;
+mod shares;
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -36,12 +36,12 @@ pub(super) async fn run(arguments: Send, context: &Context) -> anyhow::Result<Ex
     };
     let input = Input::open(&arguments.file, arguments.strict, wish.needs_a_file()).await?;
     let queue = Queue::open(&Sqs::from_env().await, &url).await?;
-    let claim = lanes::claim(&queue, arguments.lane)?;
+    let claim = shares::claim(&queue, arguments.lane)?;
     let name = wish.input_name.clone().or_else(|| input.name());
     let mut options = SendOptions {
         event_setup,
         event_name: arguments.event,
-        lane: claim.lane(),
+        share: claim.share(),
         from_line: arguments.from.unwrap_or(1),
         input: name.as_deref().map(InputName::new),
     };

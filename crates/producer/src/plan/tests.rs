@@ -1,4 +1,4 @@
-use event::{Draft, Event, Fill, Lane, Scope};
+use event::{Draft, Event, Fill, Scope, Share};
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +19,7 @@ fn moment(millis: u64) -> Moment {
 }
 
 fn plan() -> Plan {
-    Plan::new(LIMITS, DedupClock::new(Scope::MessageGroup, Lane::ALL))
+    Plan::new(LIMITS, DedupClock::new(Scope::MessageGroup, Share::ALL))
 }
 
 /// An event of 100 bytes.

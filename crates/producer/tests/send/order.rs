@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rig::{Asked, Fault, Rig, body, line, lines, numbers};
 use local_sqs::Limits;
-use producer::{Lane, SendOptions, StopReason};
+use producer::{SendOptions, Share, StopReason};
 use queue::admin::Kind;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -273,11 +273,11 @@ async fn a_group_sends_a_thousand_events_a_second() {
 async fn two_processes_share_a_group_in_lanes_of_their_own() {
     let rig = Rig::new().await;
     let input = lines(std::iter::repeat_n(1, 200));
-    let lane = |index| SendOptions {
-        lane: Lane::new(index, 2).unwrap(),
+    let share = |index| SendOptions {
+        share: Share::new(index, 2).unwrap(),
         ..SendOptions::default()
     };
-    let (even, odd) = (lane(0), lane(1));
+    let (even, odd) = (share(0), share(1));
     rig.shared_by(2);
     let (first, second) = tokio::join!(
         rig.send_with(input.as_bytes(), &even, |_| {}),

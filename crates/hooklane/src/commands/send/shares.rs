@@ -1,8 +1,8 @@
-//! Which lane of the deduplication clock a send takes: two that use the same milliseconds for one group lose events.
+//! Which share of the deduplication clock a send takes: two that use the same milliseconds for one group lose events.
 //!
 //! The sends of one user on one machine know of each other by files that they keep locked, one each, named after queue,
-//! lane and process. The system lets go of a lock when its process ends, however it ends. Of sends on other machines
-//! nothing is known; so a lane that nobody asked for is drawn at random.
+//! share and process. The system lets go of a lock when its process ends, however it ends. Of sends on other machines
+//! nothing is known; so a share that nobody asked for is drawn at random.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -11,21 +11,21 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use event::Lane;
+use event::Share;
 use queue::Queue;
 
 /// The most of a queue's URL that goes into the name of a file.
 const MAX_NAME: usize = 180;
 
-/// The lane of a send, its own until this is dropped.
+/// The share of a send, its own until this is dropped.
 pub(super) struct Claim {
-    lane: Lane,
+    share: Share,
     file: Option<(PathBuf, File)>,
 }
 
 impl Claim {
-    pub(super) fn lane(&self) -> Lane {
-        self.lane
+    pub(super) fn share(&self) -> Share {
+        self.share
     }
 }
 
@@ -46,11 +46,11 @@ pub(super) enum ClaimError {
     Io(#[from] io::Error),
 }
 
-/// Takes the lane that was asked for, or a free one.
+/// Takes the share that was asked for, or a free one.
 ///
 /// # Errors
-/// When a send that runs has milliseconds of the lane, or no lane is free.
-pub(super) fn claim(queue: &Queue, wanted: Option<Lane>) -> Result<Claim, ClaimError> {
+/// When a send that runs has milliseconds of the share, or no share is free.
+pub(super) fn claim(queue: &Queue, wanted: Option<Share>) -> Result<Claim, ClaimError> {
     if !queue.attributes().fifo {
         return Ok(unlocked(wanted.unwrap_or_default()));
     }
@@ -65,12 +65,12 @@ pub(super) fn claim(queue: &Queue, wanted: Option<Lane>) -> Result<Claim, ClaimE
         tracing::warn!(directory = %directory.display(), %error,
             "cannot see whether another send to this queue runs on this machine: give each a --lane");
     }
-    let drawn = || Lane::draw(random(), &[]).unwrap_or_default();
+    let drawn = || Share::draw(random(), &[]).unwrap_or_default();
     Ok(unlocked(wanted.unwrap_or_else(drawn)))
 }
 
-fn unlocked(lane: Lane) -> Claim {
-    Claim { lane, file: None }
+fn unlocked(share: Share) -> Claim {
+    Claim { share, file: None }
 }
 
 /// Where the files may lie: the first that can be written to. Not in the runtime directory, which a cron job does not
@@ -95,7 +95,7 @@ fn random() -> u64 {
 fn claim_in(
     directory: &Path,
     queue_url: &str,
-    wanted: Option<Lane>,
+    wanted: Option<Share>,
     first: u64,
 ) -> Result<Claim, ClaimError> {
     DirBuilder::new()
@@ -111,16 +111,16 @@ fn claim_in(
     gate.lock()?;
     let queue = file_name(queue_url);
     let running = running(directory, &queue)?;
-    let taken: Vec<Lane> = running.iter().map(|other| other.lane).collect();
-    let lane = match wanted {
-        None => Lane::draw(first, &taken).ok_or_else(|| none_free(&running))?,
-        Some(lane) => match running.iter().find(|other| other.lane.meets(lane)) {
-            None => lane,
-            Some(other) => return Err(meets(lane, other)),
+    let taken: Vec<Share> = running.iter().map(|other| other.share).collect();
+    let share = match wanted {
+        None => Share::draw(first, &taken).ok_or_else(|| none_free(&running))?,
+        Some(share) => match running.iter().find(|other| other.share.meets(share)) {
+            None => share,
+            Some(other) => return Err(meets(share, other)),
         },
     };
     let name = Running {
-        lane,
+        share,
         process: std::process::id(),
     }
     .name(&queue);
@@ -134,7 +134,7 @@ fn claim_in(
         }
     }
     Ok(Claim {
-        lane,
+        share,
         file: Some((path, file)),
     })
 }
@@ -142,23 +142,23 @@ fn claim_in(
 /// Another send to the queue.
 #[derive(Debug, PartialEq, Eq)]
 struct Running {
-    lane: Lane,
+    share: Share,
     process: u32,
 }
 
 impl Running {
     fn name(&self, queue: &str) -> String {
-        let lane = self.lane.to_string().replace('/', "-of-");
-        format!("{queue}.{lane}.{}", self.process)
+        let share = self.share.to_string().replace('/', "-of-");
+        format!("{queue}.{share}.{}", self.process)
     }
 
     /// The queue and the send of a file, if it is one of ours.
     fn parse(name: &str) -> Option<(&str, Self)> {
         let (rest, process) = name.rsplit_once('.')?;
-        let (queue, lane) = rest.rsplit_once('.')?;
-        let lane = lane.replace("-of-", "/").parse().ok()?;
+        let (queue, share) = rest.rsplit_once('.')?;
+        let share = share.replace("-of-", "/").parse().ok()?;
         let process = process.parse().ok()?;
-        Some((queue, Self { lane, process }))
+        Some((queue, Self { share, process }))
     }
 }
 
@@ -203,13 +203,13 @@ fn file_name(queue_url: &str) -> String {
     queue_url[end.unwrap_or(0)..].chars().map(safe).collect()
 }
 
-fn meets(lane: Lane, other: &Running) -> ClaimError {
+fn meets(share: Share, other: &Running) -> ClaimError {
     let Running {
-        lane: theirs,
+        share: theirs,
         process,
     } = other;
     ClaimError::Taken(format!(
-        "--lane {lane} has milliseconds of lane {theirs}, in which another send to this queue is running (process {process}): \
+        "--lane {share} has milliseconds of lane {theirs}, in which another send to this queue is running (process {process}): \
          of two events in the same millisecond one would be lost. Wait for its end, or give all sends lanes of one n, \
          such as --lane 0/2 and --lane 1/2"
     ))
@@ -219,7 +219,7 @@ fn none_free(running: &[Running]) -> ClaimError {
     let mut others = String::new();
     for (n, other) in running.iter().enumerate() {
         let comma = if n == 0 { "" } else { ", " };
-        let _ = write!(others, "{comma}{} (process {})", other.lane, other.process);
+        let _ = write!(others, "{comma}{} (process {})", other.share, other.process);
     }
     ClaimError::Taken(format!(
         "no lane is free: other sends to this queue are running, in the lanes {others}. \
@@ -234,7 +234,7 @@ mod tests {
     const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/events.fifo";
 
     fn taken(directory: &Path, queue: &str, wanted: Option<&str>) -> Result<Claim, String> {
-        let wanted = wanted.map(|lane| lane.parse().expect("a lane"));
+        let wanted = wanted.map(|share| share.parse().expect("a lane"));
         claim_in(directory, queue, wanted, 5).map_err(|error| error.to_string())
     }
 
@@ -248,7 +248,7 @@ mod tests {
         let mut claims = Vec::new();
         for n in 0..16 {
             let claim = taken(directory.path(), QUEUE, None).expect("a lane");
-            assert_eq!(claim.lane().to_string(), format!("{}/16", (5 + n) % 16));
+            assert_eq!(claim.share().to_string(), format!("{}/16", (5 + n) % 16));
             claims.push(claim);
         }
         let told = taken(directory.path(), QUEUE, None)
@@ -261,9 +261,9 @@ mod tests {
         );
         let other_queue = QUEUE.replace("events", "others");
         assert!(taken(directory.path(), &other_queue, None).is_ok());
-        let freed = claims.remove(7).lane();
+        let freed = claims.remove(7).share();
         let next = taken(directory.path(), QUEUE, None).expect("the one that was freed");
-        assert_eq!(next.lane(), freed);
+        assert_eq!(next.share(), freed);
         drop((next, claims));
         assert_eq!(files(directory.path()), 1, "the gate");
     }
@@ -284,7 +284,7 @@ mod tests {
         let _odd = taken(directory.path(), QUEUE, Some("1/4")).expect("free");
         let drawn = taken(directory.path(), QUEUE, None).expect("free");
         assert_eq!(
-            drawn.lane().to_string(),
+            drawn.share().to_string(),
             "7/16",
             "the first odd one that is not 1/4"
         );
@@ -295,7 +295,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         for queue in [QUEUE, "another"] {
             let left = Running {
-                lane: Lane::ALL,
+                share: Share::ALL,
                 process: 1,
             };
             let path = directory.path().join(left.name(&file_name(queue)));
@@ -325,7 +325,7 @@ mod tests {
             "{name}"
         );
         let send = Running {
-            lane: Lane::ALL,
+            share: Share::ALL,
             process: u32::MAX,
         };
         assert_eq!(
