@@ -11,7 +11,7 @@ use super::Seq;
 
 /// What must stay in order: a message group of a FIFO queue, or one message of a standard queue by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Lane {
+pub(super) enum GroupKey {
     Group(Arc<str>),
     Single(Seq),
 }
@@ -32,35 +32,35 @@ struct Member {
 
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    groups: HashMap<Lane, Group>,
-    line: BTreeMap<u64, Lane>,
+    groups: HashMap<GroupKey, Group>,
+    line: BTreeMap<u64, GroupKey>,
     turns: u64,
 }
 
 impl Groups {
     /// Appends a message to its group; `seq` must be higher than any before.
-    pub(super) fn push(&mut self, lane: &Lane, seq: Seq, visible: bool) {
-        let group = self.groups.entry(lane.clone()).or_default();
+    pub(super) fn push(&mut self, key: &GroupKey, seq: Seq, visible: bool) {
+        let group = self.groups.entry(key.clone()).or_default();
         debug_assert!(group.members.back().is_none_or(|last| last.seq < seq));
         group.members.push_back(Member { seq, visible });
-        self.place_in_line(lane);
+        self.place_in_line(key);
     }
 
-    pub(super) fn remove(&mut self, lane: &Lane, seq: Seq) {
-        if let Some(group) = self.groups.get_mut(lane)
+    pub(super) fn remove(&mut self, key: &GroupKey, seq: Seq) {
+        if let Some(group) = self.groups.get_mut(key)
             && let Ok(at) = group.position(seq)
         {
             group.members.remove(at);
-            self.place_in_line(lane);
+            self.place_in_line(key);
         }
     }
 
-    pub(super) fn set_visible(&mut self, lane: &Lane, seq: Seq, visible: bool) {
-        if let Some(group) = self.groups.get_mut(lane)
+    pub(super) fn set_visible(&mut self, key: &GroupKey, seq: Seq, visible: bool) {
+        if let Some(group) = self.groups.get_mut(key)
             && let Ok(at) = group.position(seq)
         {
             group.members[at].visible = visible;
-            self.place_in_line(lane);
+            self.place_in_line(key);
         }
     }
 
@@ -68,7 +68,7 @@ impl Groups {
     pub(super) fn deliverable(&self, max: usize) -> Vec<Seq> {
         self.line
             .values()
-            .filter_map(|lane| self.groups.get(lane))
+            .filter_map(|key| self.groups.get(key))
             .flat_map(|group| {
                 group
                     .members
@@ -85,8 +85,8 @@ impl Groups {
     }
 
     /// Keeps the line true after a change: a group stands in it exactly while its first message is visible.
-    fn place_in_line(&mut self, lane: &Lane) {
-        let Some(group) = self.groups.get_mut(lane) else {
+    fn place_in_line(&mut self, key: &GroupKey) {
+        let Some(group) = self.groups.get_mut(key) else {
             return;
         };
         let can_deliver = group.members.front().is_some_and(|first| first.visible);
@@ -94,7 +94,7 @@ impl Groups {
             (None, true) => {
                 self.turns += 1;
                 group.turn = Some(self.turns);
-                self.line.insert(self.turns, lane.clone());
+                self.line.insert(self.turns, key.clone());
             }
             (Some(turn), false) => {
                 group.turn = None;
@@ -103,7 +103,7 @@ impl Groups {
             _ => {}
         }
         if group.members.is_empty() {
-            self.groups.remove(lane);
+            self.groups.remove(key);
         }
     }
 }
@@ -120,14 +120,14 @@ impl Group {
 mod tests {
     use super::*;
 
-    fn lane(name: &str) -> Lane {
-        Lane::Group(name.into())
+    fn key(name: &str) -> GroupKey {
+        GroupKey::Group(name.into())
     }
 
     fn groups(members: &[(&str, Seq)]) -> Groups {
         let mut groups = Groups::default();
         for (name, seq) in members {
-            groups.push(&lane(name), *seq, true);
+            groups.push(&key(name), *seq, true);
         }
         groups
     }
@@ -148,7 +148,7 @@ mod tests {
         for (visible, expected) in table {
             let mut groups = groups(&[("g", 1), ("g", 2), ("g", 3)]);
             for (seq, visible) in (1..).zip(visible) {
-                groups.set_visible(&lane("g"), seq, visible);
+                groups.set_visible(&key("g"), seq, visible);
             }
             assert_eq!(groups.deliverable(10), expected, "{visible:?}");
             assert_eq!(groups.can_deliver(), !expected.is_empty(), "{visible:?}");
@@ -165,19 +165,19 @@ mod tests {
     #[test]
     fn a_group_that_can_deliver_again_goes_to_the_end_of_the_line() {
         let mut groups = groups(&[("a", 1), ("b", 2)]);
-        groups.set_visible(&lane("a"), 1, false);
-        groups.set_visible(&lane("a"), 1, true);
+        groups.set_visible(&key("a"), 1, false);
+        groups.set_visible(&key("a"), 1, true);
         assert_eq!(groups.deliverable(1), [2]);
     }
 
     #[test]
     fn removing_the_invisible_head_frees_the_group() {
         let mut groups = groups(&[("a", 1), ("a", 2)]);
-        groups.set_visible(&lane("a"), 1, false);
+        groups.set_visible(&key("a"), 1, false);
         assert!(!groups.can_deliver());
-        groups.remove(&lane("a"), 1);
+        groups.remove(&key("a"), 1);
         assert_eq!(groups.deliverable(10), [2]);
-        groups.remove(&lane("a"), 2);
+        groups.remove(&key("a"), 2);
         assert!(groups.groups.is_empty() && groups.line.is_empty());
     }
 }

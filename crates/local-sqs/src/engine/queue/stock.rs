@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::super::groups::{Groups, Lane};
+use super::super::groups::{GroupKey, Groups};
 use super::super::message::{Message, State};
 use super::super::{Seq, UnixMs};
 use super::Counts;
@@ -105,8 +105,8 @@ impl Stock {
         let (seq, state) = (message.seq, message.state);
         self.bytes += message.content.size();
         self.by_age.insert((message.enqueued_at, seq));
-        let lane = self.lane(&message);
-        self.groups.push(&lane, seq, state == State::Visible);
+        let key = self.key(&message);
+        self.groups.push(&key, seq, state == State::Visible);
         self.enter(seq, state);
         self.messages.insert(seq, message);
     }
@@ -116,8 +116,8 @@ impl Stock {
         let message = self.messages.remove(&seq)?;
         self.bytes -= message.content.size();
         self.by_age.remove(&(message.enqueued_at, seq));
-        let lane = self.lane(&message);
-        self.groups.remove(&lane, seq);
+        let key = self.key(&message);
+        self.groups.remove(&key, seq);
         self.leave(seq, message.state);
         Some(message)
     }
@@ -130,10 +130,10 @@ impl Stock {
             return;
         };
         let before = std::mem::replace(&mut message.state, state);
-        let lane = lane(self.fifo, message);
+        let key = key(self.fifo, message);
         self.leave(seq, before);
         self.enter(seq, state);
-        self.groups.set_visible(&lane, seq, state == State::Visible);
+        self.groups.set_visible(&key, seq, state == State::Visible);
     }
 
     /// Puts a message in flight under a new receive.
@@ -189,15 +189,15 @@ impl Stock {
         }
     }
 
-    fn lane(&self, message: &Message) -> Lane {
-        lane(self.fifo, message)
+    fn key(&self, message: &Message) -> GroupKey {
+        key(self.fifo, message)
     }
 }
 
 /// Standard queues keep no order, even for messages with a group id (fair queues).
-fn lane(fifo: bool, message: &Message) -> Lane {
+fn key(fifo: bool, message: &Message) -> GroupKey {
     match &message.group_id {
-        Some(group) if fifo => Lane::Group(group.clone()),
-        _ => Lane::Single(message.seq),
+        Some(group) if fifo => GroupKey::Group(group.clone()),
+        _ => GroupKey::Single(message.seq),
     }
 }
