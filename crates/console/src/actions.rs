@@ -321,7 +321,7 @@ fn result(job: &Job, ended: &Ended) -> Markup {
 fn nothing_changed(nothing: &Nothing) -> Markup {
     html! {
         p.problem { strong { "Nothing was changed. " } (strange(&nothing.why)) }
-        @for note in &nothing.notes { p.note { (strange(note)) } }
+        @for remark in &nothing.remarks { p.note { (strange(remark)) } }
     }
 }
 

@@ -72,14 +72,14 @@ pub(super) struct Done {
 #[derive(Debug)]
 pub(super) struct Nothing {
     pub(super) why: String,
-    pub(super) notes: Vec<String>,
+    pub(super) remarks: Vec<String>,
 }
 
 impl Nothing {
     fn because(why: impl Into<String>) -> Self {
         Self {
             why: why.into(),
-            notes: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 }
@@ -281,10 +281,10 @@ impl Console {
         if missing == 0 && taken.letters().len() == job.planned() {
             return Ok(taken);
         }
-        let mut notes = taken.report().notes();
+        let mut remarks = taken.report().remarks();
         let kept = taken.give_back().await;
         if kept > 0 {
-            notes.push(format!(
+            remarks.push(format!(
                 "{kept} could not be given back: hidden for up to {} s, then visible again by themselves",
                 TAKE_LEASE.as_secs()
             ));
@@ -299,7 +299,7 @@ impl Console {
                 job.planned()
             )
         };
-        Err(Nothing { why, notes })
+        Err(Nothing { why, remarks })
     }
 
     /// Takes letters that went out of the snapshot.

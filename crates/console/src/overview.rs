@@ -61,7 +61,7 @@ fn oldest(snapshot: &Snapshot, now: Timestamp) -> Markup {
 
 fn nothing_dead(snapshot: &Snapshot) -> Markup {
     html! {
-        @if snapshot.report.notes().is_empty() {
+        @if snapshot.report.remarks().is_empty() {
             section.card.empty {
                 h2 { "No dead letters" }
                 p { "Everything that was sent has been delivered or is still on its way." }

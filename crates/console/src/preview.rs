@@ -126,7 +126,7 @@ fn replay_page(
             @for warning in &preview.warnings { p.problem role="alert" { (strange(&warning.text)) } }
         }
         (age(snapshot, now))
-        @for note in &preview.notes { p.note { (strange(note)) } }
+        @for remark in &preview.remarks { p.note { (strange(remark)) } }
         (groups(&rows))
         @if !preview.refused.is_empty() {
             section #refused .card {
@@ -205,7 +205,7 @@ fn title(plan: &Plan) -> String {
 
 fn about_snapshot(snapshot: &Snapshot, now: Timestamp) -> Markup {
     html! {
-        @for note in &snapshot.report.notes() { p.note { (strange(note)) } }
+        @for remark in &snapshot.report.remarks() { p.note { (strange(remark)) } }
         (age(snapshot, now))
     }
 }

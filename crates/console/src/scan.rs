@@ -114,7 +114,7 @@ pub(super) async fn bar_with(
                 div.grow {
                     (age(snapshot, console.clock.now()))
                     (more(snapshot))
-                    @for note in &snapshot.report.notes() { p.note { (layout::strange(note)) } }
+                    @for remark in &snapshot.report.remarks() { p.note { (layout::strange(remark)) } }
                 }
                 (scan_button(session, next, "Scan again"))
             },

@@ -39,7 +39,8 @@ pub struct Preview {
     #[serde(serialize_with = "texts")]
     pub warnings: Vec<Warning>,
     /// What is good to know, a sentence each.
-    pub notes: Vec<String>,
+    #[serde(rename = "notes")]
+    pub remarks: Vec<String>,
 }
 
 /// What a person accepts. Each is asked for, and given, on its own.
@@ -227,18 +228,18 @@ impl Preview {
             groups,
             refused,
             warnings: Vec::new(),
-            notes: Vec::new(),
+            remarks: Vec::new(),
         };
         let order = [preview.overtaken(), preview.not_known(&reasons)];
         preview.warn(Consent::Order, order.into_iter().flatten());
-        preview.notes.extend(preview.misplaced());
+        preview.remarks.extend(preview.misplaced());
         preview
     }
 
     /// Adds what could not be seen of the selection, and what else is to be told of the look at the queue.
     pub fn add_unseen(&mut self, unseen: Unseen) {
         self.warn(Consent::Hidden, unseen.of_the_selection);
-        self.notes.extend(unseen.others);
+        self.remarks.extend(unseen.others);
     }
 
     fn warn(&mut self, consent: Consent, texts: impl IntoIterator<Item = String>) {

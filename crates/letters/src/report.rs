@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use queue::{Counts, QueueError};
 
-/// The most group names in a note.
+/// The most group names in a remark.
 const NAMED: usize = 3;
 
 /// Why a scan ended.
@@ -117,10 +117,10 @@ impl Report {
 
     /// What a person must know of the scan, a sentence each; nothing if it was complete or found what it
     /// looked for.
-    pub fn notes(&self) -> Vec<String> {
-        let mut notes = self.told_of_the_end();
-        notes.extend(self.told_besides());
-        notes
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = self.told_of_the_end();
+        remarks.extend(self.told_besides());
+        remarks
     }
 
     fn told_of_the_end(&self) -> Vec<String> {
@@ -138,21 +138,21 @@ impl Report {
     }
 
     fn told_besides(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+        let mut remarks = Vec::new();
         if self.came_since > 0 && !matches!(self.end, End::Found) {
             let came = messages(self.came_since as u64);
-            notes.push(format!(
+            remarks.push(format!(
                 "{came} came since this look began, not part of it: look again"
             ));
         }
         if self.kept > 0 {
-            notes.push(format!(
+            remarks.push(format!(
                 "{} could not be given back: hidden for up to {} s, then visible again by themselves",
                 messages(self.kept as u64),
                 self.lease.as_secs()
             ));
         }
-        notes
+        remarks
     }
 
     fn broken_off(&self, why: &str) -> String {
@@ -163,21 +163,21 @@ impl Report {
     /// What others, or the queue's delay, kept from it.
     fn told_of_withheld(&self) -> Vec<String> {
         let missing = self.missing();
-        let mut notes = Vec::new();
+        let mut remarks = Vec::new();
         if missing.elsewhere > 0 {
-            notes.push(format!(
+            remarks.push(format!(
                 "incomplete: {} not seen, in the hands of somebody else who looks at the queue or did so a \
                  moment ago; look again in a few minutes",
                 messages(missing.elsewhere)
             ));
         }
         if missing.delayed > 0 {
-            notes.push(format!(
+            remarks.push(format!(
                 "incomplete: {} not seen, held back by the queue's delay",
                 messages(missing.delayed)
             ));
         }
-        notes
+        remarks
     }
 
     /// What did not come although it was visible: these groups explain it.
@@ -235,7 +235,7 @@ mod tests {
         for seen in [7, 9] {
             let report = report(End::Empty, seen, 7, 0);
             assert!(report.is_complete());
-            assert!(report.notes().is_empty());
+            assert!(report.remarks().is_empty());
         }
     }
 
@@ -249,14 +249,14 @@ mod tests {
         };
         assert_eq!(report.missing(), missing);
         assert!(!report.is_complete());
-        let notes = report.notes();
+        let remarks = report.remarks();
         assert!(
-            notes[0].starts_with("incomplete: 3 messages not seen, in the hands of"),
-            "{notes:?}"
+            remarks[0].starts_with("incomplete: 3 messages not seen, in the hands of"),
+            "{remarks:?}"
         );
         assert!(
-            notes[1].starts_with("incomplete: 4 messages not seen; SQS's counts"),
-            "{notes:?}"
+            remarks[1].starts_with("incomplete: 4 messages not seen; SQS's counts"),
+            "{remarks:?}"
         );
     }
 
@@ -264,19 +264,22 @@ mod tests {
     fn groups_that_hide_letters_are_named_but_not_all_of_many() {
         let mut report = report(End::Empty, 50, 60, 0);
         report.shared_groups = (1..=5).map(|n| format!("EventSetup_{n}")).collect();
-        let note = report.notes().remove(0);
-        assert!(note.starts_with("incomplete: 10 messages hidden"), "{note}");
+        let remark = report.remarks().remove(0);
         assert!(
-            note.ends_with("(EventSetup_1, EventSetup_2, EventSetup_3 and 2 more)"),
-            "{note}"
+            remark.starts_with("incomplete: 10 messages hidden"),
+            "{remark}"
+        );
+        assert!(
+            remark.ends_with("(EventSetup_1, EventSetup_2, EventSetup_3 and 2 more)"),
+            "{remark}"
         );
     }
 
     #[test]
     fn a_scan_that_was_broken_off_says_so_and_one_that_found_its_letter_does_not() {
-        let notes = report(End::Stopped, 5, 300, 0).notes();
-        assert_eq!(notes, ["incomplete, 5 of about 300 seen: it was stopped"]);
-        assert!(report(End::Found, 5, 300, 0).notes().is_empty());
+        let remarks = report(End::Stopped, 5, 300, 0).remarks();
+        assert_eq!(remarks, ["incomplete, 5 of about 300 seen: it was stopped"]);
+        assert!(report(End::Found, 5, 300, 0).remarks().is_empty());
     }
 
     #[test]
@@ -295,7 +298,7 @@ mod tests {
         report.shared_groups.clear();
         report.counts.not_visible = 3;
         assert_eq!(report.unseen(&["c"].into()).of_the_selection.len(), 2);
-        assert_eq!(report.notes().len(), 3);
+        assert_eq!(report.remarks().len(), 3);
     }
 
     #[test]
@@ -303,17 +306,17 @@ mod tests {
         let mut report = report(End::Empty, 5, 5, 0);
         report.came_since = 3;
         assert!(report.is_complete());
-        let note = "3 messages came since this look began, not part of it: look again";
-        assert_eq!(report.notes(), [note]);
+        let remark = "3 messages came since this look began, not part of it: look again";
+        assert_eq!(report.remarks(), [remark]);
         report.end = End::Found;
-        assert!(report.notes().is_empty());
+        assert!(report.remarks().is_empty());
     }
 
     #[test]
     fn what_could_not_be_given_back_is_told_with_when_it_comes_back() {
         let mut report = report(End::Found, 5, 5, 0);
         report.kept = 1;
-        let note = "1 message could not be given back: hidden for up to 300 s, then visible again by themselves";
-        assert_eq!(report.notes(), [note]);
+        let remark = "1 message could not be given back: hidden for up to 300 s, then visible again by themselves";
+        assert_eq!(report.remarks(), [remark]);
     }
 }

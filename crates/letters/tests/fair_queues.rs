@@ -46,7 +46,7 @@ async fn replay_all(world: &World) -> Outcome {
         .unwrap();
     let preview = Preview::of(taken.letters(), &target, &Delivered::default());
     assert!(preview.warnings.is_empty(), "{preview:?}");
-    assert!(taken.report().notes().is_empty());
+    assert!(taken.report().remarks().is_empty());
     let audit = Audit {
         who: "night@shift".to_owned(),
         why: None,
@@ -117,6 +117,6 @@ async fn a_letter_that_the_native_redrive_moved_is_of_the_time_it_was_sent_and_h
         assert_eq!(letter.sent_at(), Some(letter.message.sent_at));
         assert_eq!(letter.dead_at(), None);
     }
-    assert!(taken.report().notes().is_empty());
+    assert!(taken.report().remarks().is_empty());
     taken.give_back().await;
 }

@@ -41,7 +41,7 @@ async fn all_300_dead_events_of_one_setup_are_listed_by_time_of_death() {
     world.send_dead_events(300).await;
     let (letters, report) = scan_all(&world.dead).await;
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(report.notes(), [""; 0]);
+    assert_eq!(report.remarks(), [""; 0]);
     let mut listing = Listing::default();
     letters.iter().for_each(|letter| listing.add(letter));
     let rows = listing.into_rows();
@@ -145,7 +145,7 @@ async fn a_scan_ends_while_letters_arrive_and_shows_what_was_there_when_it_began
             assert_eq!((letters.len(), report.seen), (40, 40), "{case}");
             assert!(report.is_complete() && report.came_since > 0, "{case}");
             assert!(began.elapsed() < Duration::from_secs(10), "{case}");
-            let told = report.notes().concat();
+            let told = report.remarks().concat();
             assert!(told.contains("came since this look began"), "{told}");
             assert_eq!(world.counts().await.not_visible, 0, "{case}");
         }
@@ -226,7 +226,7 @@ async fn a_scan_that_found_its_letter_ends_and_gives_everything_back() {
         .unwrap();
     assert!(matches!(report.end, End::Found));
     assert!(report.seen <= 10, "the first receive had it");
-    assert!(report.notes().is_empty());
+    assert!(report.remarks().is_empty());
     assert_eq!(world.counts().await, visible(100));
     let found = found.unwrap();
     assert!(
@@ -258,9 +258,9 @@ async fn a_scan_that_breaks_shows_what_it_saw_and_gives_it_back() {
     assert!(matches!(report.end, End::Failed(_)), "{report:?}");
     assert_eq!(letters.len(), 30);
     assert!(
-        report.notes()[0].contains("30 of about 100 seen"),
+        report.remarks()[0].contains("30 of about 100 seen"),
         "{:?}",
-        report.notes()
+        report.remarks()
     );
     assert_eq!(world.counts().await, visible(100));
 }
@@ -272,7 +272,7 @@ async fn what_cannot_be_given_back_is_told_and_comes_back_by_itself() {
     let breaking = world.breaking("ChangeMessageVisibilityBatch", 0).await;
     let (_, report) = scan_all(&breaking).await;
     assert_eq!(report.kept, 10);
-    assert_eq!(report.notes().len(), 1);
+    assert_eq!(report.remarks().len(), 1);
     tokio::time::sleep(report.lease).await;
     assert_eq!(world.counts().await, visible(10));
 }
@@ -297,9 +297,9 @@ async fn a_second_engineer_at_the_same_time_is_told() {
     assert!(letters.len() < 100);
     assert!(!second.is_complete());
     assert!(
-        second.notes()[0].contains("somebody else"),
+        second.remarks()[0].contains("somebody else"),
         "{:?}",
-        second.notes()
+        second.remarks()
     );
     assert_eq!(world.counts().await, visible(100));
 }
@@ -314,7 +314,7 @@ async fn of_25_letters_of_a_group_filled_by_the_native_redrive_ten_are_shown_and
     let (letters, report) = scan_all(&world.dead).await;
     assert_eq!(letters.len(), 15);
     assert_eq!(report.missing().behind, 15);
-    let notes = report.notes();
+    let notes = report.remarks();
     assert!(
         notes[0].starts_with("incomplete: 15 messages hidden"),
         "{notes:?}"

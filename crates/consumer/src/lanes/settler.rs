@@ -1,5 +1,5 @@
 //! Deletes, ten to a call: a delete waits a moment for company, is retried while it may still succeed, and
-//! is never lost at shutdown. One that fails or takes long is noted in the ledger, for whoever receives the
+//! is never lost at shutdown. One that fails or takes long is written into the ledger, for whoever receives the
 //! message next.
 
 mod deleter;
@@ -98,7 +98,7 @@ impl Settler {
         }
         let _standing = self.standstill.begin();
         if !Breakage::NotNotedWithoutPlace.is_made() {
-            self.deleter.note_one(deletion).await;
+            self.deleter.write_done_of(deletion).await;
         }
         tokio::select! {
             biased;

@@ -183,8 +183,8 @@ async fn scan(
 
 /// Says what the scan cannot have seen, and whether it was broken off.
 fn conclude(report: &Report) -> Exit {
-    for note in report.notes() {
-        output::complain(&note);
+    for remark in report.remarks() {
+        output::complain(&remark);
     }
     match report.end {
         End::Empty | End::Found | End::Full => Exit::Done,

@@ -1,4 +1,4 @@
-//! Delete calls: tried again while they may still succeed, noted in the ledger where they fail or take long, and hidden
+//! Delete calls: tried again while they may still succeed, written into the ledger where they fail or take long, and hidden
 //! where they never succeed.
 
 use std::pin::pin;
@@ -25,7 +25,7 @@ const CALLS: usize = 16;
 /// Tries of one batch, with waits that double from 100 ms: 12.7 s of them in all.
 const TRIES: u32 = 8;
 
-/// What is not answered by now, is not even in a call, or has no place yet is noted: less than what a worker that stops
+/// What is not answered by now, is not even in a call, or has no place yet is written down: less than what a worker that stops
 /// waits for it.
 pub(super) const OVERDUE: Duration = Duration::from_secs(1);
 
@@ -34,15 +34,15 @@ pub(super) const OVERDUE: Duration = Duration::from_secs(1);
 /// was accepted. How often it was received says nothing: others may receive it too.
 const OFTEN: u32 = 10;
 
-/// Tries of a note, should other workers write the same record.
-const NOTES: u32 = 3;
+/// Tries of such a write, should other workers write the same record.
+const WRITES: u32 = 3;
 
 /// A message to delete.
 #[derive(Debug)]
 pub(crate) struct Deletion {
     pub(crate) receipt_handle: String,
     pub(crate) key: Key,
-    /// What to note, should the delete fail; nothing if the ledger knows already.
+    /// What to write down, should the delete fail; nothing if the ledger knows already.
     pub(crate) ended: Option<Ended>,
     /// Why it failed the last time it was tried.
     pub(crate) failed: Option<String>,
@@ -94,7 +94,7 @@ impl Deleter {
         let _call = match timeout_at(overdue, &mut call).await {
             Ok(call) => call,
             Err(_) => {
-                self.note(&mut batch).await;
+                self.write_done(&mut batch).await;
                 call.await
             }
         };
@@ -147,7 +147,7 @@ impl Deleter {
         let answers = match timeout_at(overdue, &mut call).await {
             Ok(answers) => answers,
             Err(_) => {
-                self.note(&mut batch).await;
+                self.write_done(&mut batch).await;
                 call.await
             }
         };
@@ -155,7 +155,7 @@ impl Deleter {
             Ok(answers) => answers,
             Err(error) => {
                 debug!(%error, "a delete call failed");
-                self.note(&mut batch).await;
+                self.write_done(&mut batch).await;
                 for deletion in &mut batch {
                     deletion.failed = Some(error.to_string());
                 }
@@ -192,8 +192,8 @@ impl Deleter {
                 }
             }
         }
-        self.note(&mut lost).await;
-        self.note(&mut again).await;
+        self.write_done(&mut lost).await;
+        self.write_done(&mut again).await;
         if let Err(error) = self.ledger.forget(&records).await {
             // They expire by themselves.
             warn!(%error, "the ledger keeps records of events that are done");
@@ -203,11 +203,16 @@ impl Deleter {
 
     /// Tells the ledger of events that have come to their end and whose messages may come again, so that no worker
     /// POSTs them or sends them to the internal queue once more.
-    async fn note(&self, batch: &mut [Deletion]) {
-        join_all(batch.iter_mut().map(|deletion| self.note_one(deletion))).await;
+    async fn write_done(&self, batch: &mut [Deletion]) {
+        join_all(
+            batch
+                .iter_mut()
+                .map(|deletion| self.write_done_of(deletion)),
+        )
+        .await;
     }
 
-    pub(super) async fn note_one(&self, deletion: &mut Deletion) {
+    pub(super) async fn write_done_of(&self, deletion: &mut Deletion) {
         let Some(ended) = &deletion.ended else {
             return;
         };
@@ -215,7 +220,7 @@ impl Deleter {
             return;
         }
         let mut seen = ended.seen.clone();
-        for _ in 0..NOTES {
+        for _ in 0..WRITES {
             let now = self.clock.now();
             let written = self
                 .ledger

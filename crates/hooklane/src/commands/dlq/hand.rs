@@ -36,9 +36,9 @@ pub(super) async fn take(
         End::Failed(error) => error.to_string(),
         _ if !missing.is_empty() => {
             report
-                .notes()
+                .remarks()
                 .iter()
-                .for_each(|note| output::complain(note));
+                .for_each(|remark| output::complain(remark));
             format!(
                 "none of the {} dead letters seen has the id {:?}{}: `hooklane dlq ls` lists them",
                 report.seen,

@@ -113,7 +113,7 @@ fn unsendable(why: &Unsendable) -> String {
 
 fn tell(preview: &Preview) {
     let warnings = preview.warnings.iter().map(|warning| &warning.text);
-    let sentences = preview.notes.iter().chain(warnings);
+    let sentences = preview.remarks.iter().chain(warnings);
     sentences.for_each(|sentence| output::complain(sentence));
 }
 
