@@ -8,8 +8,8 @@ use delivery::Record;
 use event::Timestamp;
 
 use crate::dynamodb::DynamoDb;
+use crate::reporting::Reporting;
 use crate::sqlite::{File, in_memory};
-use crate::watched::Watched;
 use crate::{Backend, Key, LedgerError, LedgerSpec, Note, NoteKey, Seen, SeenNote, WriteError};
 
 /// A record can be of no use once SQS has dropped its message; a day more, since clocks differ.
@@ -82,7 +82,7 @@ impl Ledger {
     /// Tells `on_denied` of each call of this ledger and its clones that AWS refuses, before the call returns.
     #[must_use]
     pub fn watched(self, on_denied: impl Fn(&LedgerError) + Send + Sync + 'static) -> Self {
-        let backend = Watched::new(self.backend, on_denied);
+        let backend = Reporting::new(self.backend, on_denied);
         Self {
             backend: Arc::new(backend),
             ..self

@@ -12,10 +12,10 @@ mod error;
 mod groups;
 mod ledger;
 mod note;
+mod reporting;
 mod slot;
 mod spec;
 mod sqlite;
-mod watched;
 
 pub use backend::{Backend, BoxFuture, Key, MAX_EXPIRED, Seen};
 pub use dynamodb::DynamoDb;

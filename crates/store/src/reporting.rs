@@ -8,12 +8,12 @@ use event::Timestamp;
 use crate::backend::BoxFuture;
 use crate::{Backend, Key, LedgerError, Note, NoteKey, Seen, SeenNote};
 
-pub(crate) struct Watched {
+pub(crate) struct Reporting {
     inner: Arc<dyn Backend>,
     on_denied: Box<dyn Fn(&LedgerError) + Send + Sync>,
 }
 
-impl Watched {
+impl Reporting {
     pub(crate) fn new(
         inner: Arc<dyn Backend>,
         on_denied: impl Fn(&LedgerError) + Send + Sync + 'static,
@@ -24,7 +24,7 @@ impl Watched {
         }
     }
 
-    fn watch<'a, T: 'a>(
+    fn report<'a, T: 'a>(
         &'a self,
         call: BoxFuture<'a, Result<T, LedgerError>>,
     ) -> BoxFuture<'a, Result<T, LedgerError>> {
@@ -40,9 +40,9 @@ impl Watched {
     }
 }
 
-impl Backend for Watched {
+impl Backend for Reporting {
     fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        self.watch(self.inner.read(key))
+        self.report(self.inner.read(key))
     }
 
     fn write<'a>(
@@ -53,18 +53,18 @@ impl Backend for Watched {
         now: Timestamp,
         expires: Timestamp,
     ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        self.watch(self.inner.write(key, replaces, record, now, expires))
+        self.report(self.inner.write(key, replaces, record, now, expires))
     }
 
     fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.watch(self.inner.forget(keys))
+        self.report(self.inner.forget(keys))
     }
 
     fn read_note<'a>(
         &'a self,
         key: &'a NoteKey,
     ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
-        self.watch(self.inner.read_note(key))
+        self.report(self.inner.read_note(key))
     }
 
     fn write_note<'a>(
@@ -75,14 +75,14 @@ impl Backend for Watched {
         now: Timestamp,
         expires: Timestamp,
     ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        self.watch(self.inner.write_note(key, replaces, note, now, expires))
+        self.report(self.inner.write_note(key, replaces, note, now, expires))
     }
 
     fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        self.watch(self.inner.expire(before))
+        self.report(self.inner.expire(before))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
-        self.watch(self.inner.check())
+        self.report(self.inner.check())
     }
 }
