@@ -21,7 +21,7 @@ pub(super) struct Door {
 
 /// What came of an attempt.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum TokenCheck {
     /// The token is right.
     Right,
     /// It is not.
@@ -41,15 +41,15 @@ impl Default for Door {
 
 impl Door {
     /// Compares a token, in a time that does not depend on where it differs.
-    pub(super) async fn try_token(&self, token: &Secret, given: &str) -> Answer {
+    pub(super) async fn try_token(&self, token: &Secret, given: &str) -> TokenCheck {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
-            return Answer::Busy;
+            return TokenCheck::Busy;
         };
         let Ok(turn) = self.turn.clone().acquire_owned().await else {
-            return Answer::Busy;
+            return TokenCheck::Busy;
         };
         if *token == Secret::new(given) {
-            return Answer::Right;
+            return TokenCheck::Right;
         }
         // A task of its own: hanging up does not shorten it.
         let pause = tokio::spawn(async move {
@@ -57,7 +57,7 @@ impl Door {
             drop((turn, place));
         });
         let _ = pause.await;
-        Answer::Wrong
+        TokenCheck::Wrong
     }
 }
 
@@ -76,12 +76,12 @@ mod tests {
         let door = Door::default();
         assert_eq!(
             door.try_token(&token(), "the right token").await,
-            Answer::Right
+            TokenCheck::Right
         );
         for wrong in ["", "the right toke", "the right token "] {
             assert_eq!(
                 door.try_token(&token(), wrong).await,
-                Answer::Wrong,
+                TokenCheck::Wrong,
                 "{wrong:?}"
             );
         }
@@ -96,7 +96,7 @@ mod tests {
         }
         assert_eq!(
             door.try_token(&token, "the right token").await,
-            Answer::Right
+            TokenCheck::Right
         );
         assert!(
             began.elapsed() >= AFTER_A_WRONG_ONE,
@@ -116,7 +116,7 @@ mod tests {
             .collect();
         let mut busy = 0;
         for attempt in attempts {
-            busy += usize::from(attempt.await.unwrap() == Answer::Busy);
+            busy += usize::from(attempt.await.unwrap() == TokenCheck::Busy);
         }
         assert_eq!(busy, 1);
     }

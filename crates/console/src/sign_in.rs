@@ -10,7 +10,7 @@ use maud::html;
 use tokio::time::Instant;
 use url::form_urlencoded;
 
-use super::door::Answer;
+use super::door::TokenCheck;
 use super::form::{Fields, local_address};
 use super::layout::{self, Page, Tab};
 use super::session::{self, Session};
@@ -59,20 +59,20 @@ pub(super) async fn enter(State(console): State<Arc<Console>>, request: Request)
         return form(StatusCode::UNPROCESSABLE_ENTITY, next, name, Some(&problem));
     }
     match console.door.try_token(token, fields.get("token")).await {
-        Answer::Right => {
+        TokenCheck::Right => {
             let session = console.sessions().open(name, true, Instant::now());
             tracing::info!(who = name, "signed in");
             let mut response = Redirect::to(next).into_response();
             layout::set_cookie(&mut response, &session.cookie(&head.headers));
             response
         }
-        Answer::Wrong => {
+        TokenCheck::Wrong => {
             tracing::warn!(who = name, "a wrong token was given");
             let problem =
                 "This is not the token. It is what console.token names in the configuration.";
             form(StatusCode::FORBIDDEN, next, name, Some(problem))
         }
-        Answer::Busy => {
+        TokenCheck::Busy => {
             let problem = "Too many are signing in at the same time. Try again in a moment.";
             form(StatusCode::TOO_MANY_REQUESTS, next, name, Some(problem))
         }

@@ -49,7 +49,7 @@ pub(crate) struct Sendable {
 
 /// What one attempt of one event meant.
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub(crate) enum Verdict {
     /// The queue has it.
     Sent,
     /// It will never be taken; its group goes on without it.
@@ -67,7 +67,7 @@ pub(crate) enum Answer {
     Halted(Halt),
 }
 
-impl Answer {
+impl Verdict {
     /// Whether the event need not go to the queue again.
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Sent | Self::Refused)
@@ -283,27 +283,27 @@ impl Plan {
     }
 
     /// Notes what became of an event of a batch.
-    pub(crate) fn settle(&mut self, line: u64, answer: Answer, at: Moment) {
+    pub(crate) fn settle(&mut self, line: u64, verdict: Verdict, at: Moment) {
         let Some(key) = self.in_flight.remove(&line) else {
             return;
         };
-        match answer {
-            Answer::Sent => {
+        match verdict {
+            Verdict::Sent => {
                 self.window.sent(line);
                 self.finish(&key, line, at);
             }
-            Answer::Refused => {
+            Verdict::Refused => {
                 self.window.refused(line);
                 self.finish(&key, line, at);
             }
-            Answer::RefusedTogether => {
+            Verdict::RefusedTogether => {
                 if let Some(head) = self.head(&key) {
                     head.alone = true;
                 }
                 self.promote(&key, at);
             }
-            Answer::Failed { error, in_doubt } => self.postpone(key, line, error, in_doubt, at),
-            Answer::Halted(why) => {
+            Verdict::Failed { error, in_doubt } => self.postpone(key, line, error, in_doubt, at),
+            Verdict::Halted(why) => {
                 self.halt(why);
                 self.promote(&key, at);
             }

@@ -16,7 +16,7 @@ use crate::breakage::Breakage;
 use crate::checkpoint::{Change, Checkpoint};
 use crate::intake::{Checked, Earlier, Intake};
 use crate::options::{SendError, SendOptions, limits};
-use crate::plan::{Answer, Halt, Moment, Plan, Sendable};
+use crate::plan::{Halt, Moment, Plan, Sendable, Verdict};
 use crate::report::{Progress, Rejection, SendReport, StopReason};
 use crate::seen::Seen;
 
@@ -280,8 +280,8 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
     fn give_back(&mut self, batch: &[Sendable], error: &str) {
         let at = self.moment();
         for sendable in batch {
-            let answer = Answer::Halted(Halt::Checkpoint(error.to_owned()));
-            self.plan.settle(sendable.line, answer, at);
+            let verdict = Verdict::Halted(Halt::Checkpoint(error.to_owned()));
+            self.plan.settle(sendable.line, verdict, at);
         }
     }
 
@@ -312,16 +312,16 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             Ok(answers) => {
                 for ((line, group), answer) in lines.iter().zip(answers) {
                     let (line, group) = (*line, group.as_deref());
-                    let answer = self.judge(line, group, answer);
-                    done.extend(answer.is_final().then_some(line));
-                    self.plan.settle(line, answer, at);
+                    let verdict = self.judge(line, group, answer);
+                    done.extend(verdict.is_final().then_some(line));
+                    self.plan.settle(line, verdict, at);
                 }
             }
             Err(error) => {
                 for &(line, _) in lines {
-                    let answer = self.judge_call(line, lines.len(), &error);
-                    done.extend(answer.is_final().then_some(line));
-                    self.plan.settle(line, answer, at);
+                    let verdict = self.judge_call(line, lines.len(), &error);
+                    done.extend(verdict.is_final().then_some(line));
+                    self.plan.settle(line, verdict, at);
                 }
             }
         }
@@ -337,7 +337,7 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
         line: u64,
         group: Option<&str>,
         answer: Result<Sent, EntryError>,
-    ) -> Answer {
+    ) -> Verdict {
         let error = match answer {
             Ok(sent) => return self.judge_sent(line, group, &sent),
             Err(error) => error,
@@ -349,10 +349,10 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
                 let told = format!("refused by Amazon SQS: {error}");
                 self.refuse(line, Rejection::Refused(told))
             }
-            EntryErrorKind::QueueMissing => Answer::Halted(Halt::Queue(QueueError::NotFound {
+            EntryErrorKind::QueueMissing => Verdict::Halted(Halt::Queue(QueueError::NotFound {
                 url: self.queue.url().to_owned(),
             })),
-            _ => Answer::Halted(Halt::Queue(match self.queue.denial_of_send(&error) {
+            _ => Verdict::Halted(Halt::Queue(match self.queue.denial_of_send(&error) {
                 Some(denied) => denied,
                 None => QueueError::Rejected {
                     action: "SendMessageBatch",
@@ -363,7 +363,7 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
         }
     }
 
-    fn judge_sent(&mut self, line: u64, group: Option<&str>, sent: &Sent) -> Answer {
+    fn judge_sent(&mut self, line: u64, group: Option<&str>, sent: &Sent) -> Verdict {
         let sequence_number = sent.sequence_number.as_deref();
         if let Some(earlier) = self.seen.note(&sent.message_id, line) {
             return self.refuse(line, Rejection::DuplicateOfLine(earlier));
@@ -374,32 +374,32 @@ impl<R: AsyncBufRead + Unpin, P: FnMut(Progress<'_>)> Sender<'_, R, P> {
             return self.refuse(line, Rejection::DuplicateOfAnother);
         }
         self.intake.tally.sent += 1;
-        Answer::Sent
+        Verdict::Sent
     }
 
-    fn judge_call(&mut self, line: u64, together: usize, error: &QueueError) -> Answer {
+    fn judge_call(&mut self, line: u64, together: usize, error: &QueueError) -> Verdict {
         match error {
             QueueError::Throttled { .. } => self.fail(error.to_string(), false),
             QueueError::Unreachable { .. } => self.fail(error.to_string(), true),
             error if error.blames_message() => match together {
                 1 => self.refuse(line, Rejection::Refused(error.to_string())),
-                _ => Answer::RefusedTogether,
+                _ => Verdict::RefusedTogether,
             },
-            _ => Answer::Halted(Halt::Queue(error.clone())),
+            _ => Verdict::Halted(Halt::Queue(error.clone())),
         }
     }
 
-    fn refuse(&mut self, line: u64, why: Rejection) -> Answer {
+    fn refuse(&mut self, line: u64, why: Rejection) -> Verdict {
         self.intake.tally.reject(line, why);
-        Answer::Refused
+        Verdict::Refused
     }
 
-    fn fail(&mut self, error: String, in_doubt: bool) -> Answer {
+    fn fail(&mut self, error: String, in_doubt: bool) -> Verdict {
         if self.failing.is_none() {
             tracing::warn!(queue = self.queue.url(), %error, "sending fails, trying again");
         }
         self.failing = Some(error.clone());
-        Answer::Failed { error, in_doubt }
+        Verdict::Failed { error, in_doubt }
     }
 
     fn note_recovery(&mut self) {

@@ -37,8 +37,8 @@ fn event(group: Option<&str>) -> Ready {
     }
 }
 
-fn failed() -> Answer {
-    Answer::Failed {
+fn failed() -> Verdict {
+    Verdict::Failed {
         error: "down".to_owned(),
         in_doubt: false,
     }
@@ -74,15 +74,15 @@ fn a_batch_holds_one_event_of_a_group() {
 fn the_next_event_of_a_group_follows_when_the_one_before_is_settled() {
     let mut plan = admitted(&["a", "a", "a"]);
     assert_eq!(next(&mut plan, 5), [1]);
-    plan.settle(1, Answer::Sent, moment(8));
+    plan.settle(1, Verdict::Sent, moment(8));
     assert_eq!(next(&mut plan, 8), [2]);
-    plan.settle(2, Answer::Refused, moment(9));
+    plan.settle(2, Verdict::Refused, moment(9));
     assert_eq!(
         next(&mut plan, 9),
         [3],
         "a refused event does not hold its group"
     );
-    plan.settle(3, Answer::Sent, moment(9));
+    plan.settle(3, Verdict::Sent, moment(9));
     assert!(plan.is_done());
     assert!(plan.groups.is_empty());
 }
@@ -91,7 +91,7 @@ fn the_next_event_of_a_group_follows_when_the_one_before_is_settled() {
 fn events_of_one_millisecond_wait_for_the_next() {
     let mut plan = admitted(&["a", "a"]);
     assert_eq!(next(&mut plan, 5), [1]);
-    plan.settle(1, Answer::Sent, moment(5));
+    plan.settle(1, Verdict::Sent, moment(5));
     assert_eq!(next(&mut plan, 5), [0; 0]);
     assert_eq!(plan.next_timer(), Some(Duration::from_millis(6)));
     plan.wake(moment(6));
@@ -156,7 +156,7 @@ fn four_minutes_without_success_end_the_send() {
     let mut plan = admitted(&["a", "b", "a"]);
     let mut now = 5;
     assert_eq!(next(&mut plan, now), [1, 2]);
-    plan.settle(2, Answer::Sent, moment(now));
+    plan.settle(2, Verdict::Sent, moment(now));
     plan.settle(1, failed(), moment(now));
     while plan.halted().is_none() {
         now = plan.next_timer().unwrap().as_millis() as u64;
@@ -185,10 +185,10 @@ fn while_a_line_fails_nothing_later_is_begun_and_nothing_admitted() {
     plan.settle(4, failed(), moment(6));
     assert!(!plan.has_room());
     assert_eq!(next(&mut plan, 6), [0; 0], "line 6 is later than 4");
-    plan.settle(3, Answer::Sent, moment(7));
+    plan.settle(3, Verdict::Sent, moment(7));
     plan.wake(moment(200));
     assert_eq!(next(&mut plan, 200), [4]);
-    plan.settle(4, Answer::Sent, moment(201));
+    plan.settle(4, Verdict::Sent, moment(201));
     assert!(plan.has_room());
     assert_eq!(next(&mut plan, 201), [5, 6]);
 }
@@ -198,7 +198,7 @@ fn events_refused_together_go_alone() {
     let mut plan = admitted(&["a", "b", "c"]);
     assert_eq!(next(&mut plan, 5), [1, 2, 3]);
     for line in 1..=3 {
-        plan.settle(line, Answer::RefusedTogether, moment(6));
+        plan.settle(line, Verdict::RefusedTogether, moment(6));
     }
     assert!(plan.has_room(), "nothing fails");
     for line in 1..=3 {
@@ -214,7 +214,7 @@ fn after_a_halt_only_what_is_in_flight_is_settled() {
     plan.halt(Halt::Asked);
     assert_eq!(next(&mut plan, 5), [0; 0]);
     assert!(!plan.is_done() && !plan.has_room());
-    plan.settle(1, Answer::Sent, moment(9));
+    plan.settle(1, Verdict::Sent, moment(9));
     assert!(plan.is_done());
     assert_eq!(plan.unsent_from(), Some(2));
 }
@@ -226,7 +226,7 @@ fn an_unanswered_attempt_leaves_its_line_in_doubt() {
     let error = "no answer".to_owned();
     plan.settle(
         1,
-        Answer::Failed {
+        Verdict::Failed {
             error,
             in_doubt: true,
         },
@@ -244,7 +244,7 @@ fn a_wall_clock_set_far_back_ends_the_send() {
         wall: Timestamp::from_millis(WALL - 600_000),
         elapsed: Duration::from_millis(6),
     };
-    plan.settle(1, Answer::Sent, back);
+    plan.settle(1, Verdict::Sent, back);
     assert!(matches!(plan.halted(), Some(Halt::ClockBehind { by }) if by.as_secs() == 600));
 }
 
@@ -335,11 +335,11 @@ proptest! {
                             failing.insert(line);
                             failed()
                         }
-                        Fate::Together if together => Answer::RefusedTogether,
+                        Fate::Together if together => Verdict::RefusedTogether,
                         fate => {
                             failing.remove(&line);
                             settled.entry(group_of(line)).or_default().push(line);
-                            if matches!(fate, Fate::Sent) { Answer::Sent } else { Answer::Refused }
+                            if matches!(fate, Fate::Sent) { Verdict::Sent } else { Verdict::Refused }
                         }
                     };
                     plan.settle(line, answer, moment(now));
