@@ -59,20 +59,20 @@ table! {
         .help("or \"avaza\"; the keys below change it");
     DELAYS: Vec<Duration> = key(RETRY, "delays")
         .default("[\"0s\", \"1m\", \"0s\"]")
-        .checked(|_, delays: &Vec<_>| told(RetrySchedule::check_delays(delays)))
+        .checked(|_, delays: &Vec<_>| in_words(RetrySchedule::check_delays(delays)))
         .help("the waits before attempts 2, 3, 4");
     ACCEPT: Vec<u16> = key(RETRY, "accept")
         .default("[200, 201]")
-        .checked(|_, statuses: &Vec<_>| told(RetrySchedule::check_accept(statuses)));
+        .checked(|_, statuses: &Vec<_>| in_words(RetrySchedule::check_accept(statuses)));
     TIMEOUT: Duration = key(RETRY, "timeout")
         .default("\"30s\"")
-        .checked(|_, timeout| told(RetrySchedule::check_timeout(*timeout)));
+        .checked(|_, timeout| in_words(RetrySchedule::check_timeout(*timeout)));
     RETRY_AFTER: AskedWaits = key(RETRY, "retry_after")
         .default("\"ignore\"")
         .help("or \"lengthen\"");
     RETRY_AFTER_MAX: Duration = key(RETRY, "retry_after_max")
         .default("\"15m\"")
-        .checked(|_, max| told(RetrySchedule::check_retry_after_max(*max)))
+        .checked(|_, max| in_words(RetrySchedule::check_retry_after_max(*max)))
         .help("how far it lengthens a wait");
 
     LEDGER: LedgerSpec = key(WORKER, "ledger")
@@ -113,6 +113,6 @@ table! {
         .help("where dropped letters are written to");
 }
 
-fn told(checked: Result<(), delivery::ScheduleError>) -> Result<(), String> {
+fn in_words(checked: Result<(), delivery::ScheduleError>) -> Result<(), String> {
     checked.map_err(|error| error.to_string())
 }

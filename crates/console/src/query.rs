@@ -53,14 +53,14 @@ impl Query {
                 continue;
             }
             if let Err(error) = query.filter.set(name, text, now) {
-                query.problems.push((name, told(name, &error)));
+                query.problems.push((name, problem_of(name, &error)));
             }
             query.typed.push((name, text.to_owned()));
         }
         if query.problems.is_empty()
             && let Err(error) = query.filter.check()
         {
-            query.problems.push(("since", told("since", &error)));
+            query.problems.push(("since", problem_of("since", &error)));
         }
         query.newest_first = fields.get("order") == "newest";
         query.page = fields.get("page").parse().unwrap_or(1).max(1) - 1;
@@ -127,7 +127,7 @@ impl Query {
 }
 
 /// What is wrong, at a field that says itself which one it is.
-fn told(name: &str, error: &FilterError) -> String {
+fn problem_of(name: &str, error: &FilterError) -> String {
     let told = error.to_string();
     let problem = told
         .strip_prefix(name)

@@ -39,7 +39,7 @@ pub fn report(error: &anyhow::Error) -> Exit {
     if exit != Exit::Done {
         let endpoint = std::env::var(ENDPOINT).ok();
         let hint = hint(error, endpoint.as_deref()).unwrap_or_default();
-        output::complain_in_lines(&format!("{}{}", told(error), one_line(&hint)));
+        output::complain_in_lines(&format!("{}{}", with_causes(error), one_line(&hint)));
     }
     exit
 }
@@ -79,7 +79,7 @@ fn hint(error: &anyhow::Error, endpoint: Option<&str>) -> Option<String> {
 
 /// The error with its causes; a cause that was already told by the error above it is not told again. Each on one line,
 /// whatever it quotes; only several problems of a configuration have lines of their own.
-fn told(error: &anyhow::Error) -> String {
+fn with_causes(error: &anyhow::Error) -> String {
     let mut told = String::new();
     for cause in error.chain() {
         let cause = match cause.downcast_ref::<Invalid>() {
@@ -109,7 +109,10 @@ mod tests {
     fn a_cause_is_told_once() {
         let source = std::io::Error::other("connection refused");
         let error = anyhow::Error::new(Outer { source }).context("cannot send");
-        assert_eq!(told(&error), "cannot send: queue q: connection refused");
+        assert_eq!(
+            with_causes(&error),
+            "cannot send: queue q: connection refused"
+        );
     }
 
     #[test]
@@ -117,7 +120,7 @@ mod tests {
         let source = std::io::Error::other("refused\nhooklane: all is well\u{1b}[1A");
         let error = anyhow::Error::new(Outer { source }).context("file a\u{2028}b\r");
         assert_eq!(
-            told(&error),
+            with_causes(&error),
             "file a\\u{2028}b\\u{d}: queue q: refused\\u{a}hooklane: all is well\\u{1b}[1A"
         );
     }

@@ -18,7 +18,7 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
-        .map_err(told)
+        .map_err(cannot_write)
 }
 
 /// Prints a line.
@@ -92,7 +92,7 @@ pub(crate) fn harmless_json(json: &str) -> String {
     harmless
 }
 
-fn told(error: io::Error) -> anyhow::Error {
+fn cannot_write(error: io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::BrokenPipe => StdoutClosed.into(),
         _ => anyhow::Error::new(error).context("cannot write to standard output"),

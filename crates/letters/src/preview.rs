@@ -125,7 +125,7 @@ impl Delivered {
             match Ledger::look(spec, retention).await {
                 Ok(Some(ledger)) => Self::noted(&ledger, target.queue().url(), letters).await,
                 Ok(None) => Self::unknown(format!("there is no ledger {spec}")),
-                Err(error) => Self::unknown(told(&error)),
+                Err(error) => Self::unknown(unreadable(&error)),
             }
         };
         let late = || Self::unknown(format!("no answer within {} s", LOOK_UP.as_secs()));
@@ -135,7 +135,7 @@ impl Delivered {
     async fn noted(ledger: &Ledger, queue_url: &str, letters: &[Letter]) -> Self {
         Self::read(ledger, queue_url, letters)
             .await
-            .unwrap_or_else(|error| Self::unknown(told(&error)))
+            .unwrap_or_else(|error| Self::unknown(unreadable(&error)))
     }
 
     async fn read(
@@ -194,7 +194,7 @@ impl Delivered {
     }
 }
 
-fn told(error: &LedgerError) -> String {
+fn unreadable(error: &LedgerError) -> String {
     format!("the ledger cannot be read: {error}")
 }
 
@@ -213,7 +213,7 @@ impl Preview {
             let newer = match target.outgoing(letter) {
                 Ok(_) => delivered.newer_than(letter, target),
                 Err(why) => {
-                    refused.push(Failure::of(letter, target.told(&why)));
+                    refused.push(Failure::of(letter, target.in_words(&why)));
                     Newer::None
                 }
             };

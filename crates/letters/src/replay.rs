@@ -53,7 +53,7 @@ impl Place for Replay<'_> {
         for (at, letter) in letters.iter().enumerate() {
             match self.target.outgoing(letter) {
                 Ok(message) => outgoing.push((at, message)),
-                Err(why) => answers[at] = Some(Put::Refused(self.target.told(&why))),
+                Err(why) => answers[at] = Some(Put::Refused(self.target.in_words(&why))),
             }
         }
         for batch in batches(

@@ -69,7 +69,7 @@ impl Target {
         Self { words, ..self }
     }
 
-    pub(crate) fn told(&self, why: &Unsendable) -> String {
+    pub(crate) fn in_words(&self, why: &Unsendable) -> String {
         (self.words)(why)
     }
 

@@ -38,7 +38,7 @@ impl Sqlite {
         // Absolute, since SQLite takes "file:…" for a URI and ":memory:" for no file at all.
         let path = std::path::absolute(path).map_err(|e| unopened(&shown, e.to_string()))?;
         access::refuse_no_file(&shown, &path)?;
-        make_private(&path).map_err(|e| unopened(&shown, told(&path, &e)))?;
+        make_private(&path).map_err(|e| unopened(&shown, why_not_made(&path, &e)))?;
         let connection = connect(&shown, &path)?;
         Self::prepare(shown, connection)
     }
@@ -316,7 +316,7 @@ fn make_private(path: &Path) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn told(path: &Path, error: &io::Error) -> String {
+fn why_not_made(path: &Path, error: &io::Error) -> String {
     match (error.kind(), path.parent()) {
         (io::ErrorKind::NotFound, Some(directory)) => access::no_directory(directory),
         _ => error.to_string(),

@@ -112,7 +112,7 @@ async fn receive(
     tokio::time::sleep(takes(uri.path())).await;
     desk.answered(place, status);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, told(status))
+    (status, body_of(status))
 }
 
 impl Desk {
@@ -162,7 +162,7 @@ fn takes(path: &str) -> Duration {
         .map_or(Duration::ZERO, |receiver| receiver.takes)
 }
 
-fn told(status: StatusCode) -> &'static str {
+fn body_of(status: StatusCode) -> &'static str {
     match status.as_u16() {
         200 | 201 => "thank you\n",
         503 => "back in a minute\n",

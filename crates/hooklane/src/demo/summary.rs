@@ -143,7 +143,7 @@ fn proved(proofs: &[Proof], paint: Paint) -> String {
     for Proof { claim, result } in proofs {
         let (verdict, told) = match result {
             Ok(finding) => (paint.green("ok  "), finding.clone()),
-            Err(faults) => (paint.red("FAIL"), told(faults)),
+            Err(faults) => (paint.red("FAIL"), first_few(faults)),
         };
         let _ = writeln!(text, "  {verdict} {claim:<15} {told}");
     }
@@ -151,7 +151,7 @@ fn proved(proofs: &[Proof], paint: Paint) -> String {
 }
 
 /// The first few, one below the other.
-fn told(faults: &[String]) -> String {
+fn first_few(faults: &[String]) -> String {
     let mut told: Vec<String> = faults.iter().take(TOLD).map(|f| printable(f)).collect();
     if faults.len() > TOLD {
         told.push(format!("and {} more", faults.len() - TOLD));

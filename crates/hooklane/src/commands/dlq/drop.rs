@@ -60,7 +60,7 @@ pub(super) async fn run(arguments: Drop, context: &Context) -> anyhow::Result<Ex
     let mend = "they are in the file too, so drop them again";
     let exit = hand::conclude(&outcome, "dropped", mend);
     output::outcome(json, &Dropped::of(&outcome, &path), || {
-        told(&outcome, &path)
+        summary(&outcome, &path)
     })?;
     Ok(exit)
 }
@@ -118,7 +118,7 @@ fn print_plan(taken: &Taken, dry_run: bool, json: bool) -> anyhow::Result<Exit> 
     Ok(Exit::Done)
 }
 
-fn told(outcome: &Outcome, path: &Path) -> String {
+fn summary(outcome: &Outcome, path: &Path) -> String {
     let (selected, kept) = (hand::letters(outcome.selected), outcome.done);
     let (dropped, path) = (dropped(outcome), path.display());
     match outcome.not_removed.len() {

@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: Replay, context: &Context) -> anyhow::Result<
         "they were sent, so repeat this within five minutes, and none is sent twice",
     );
     output::outcome(arguments.output.json, &Replayed::of(&outcome), || {
-        told(&outcome, &preview.to)
+        summary(&outcome, &preview.to)
     })?;
     Ok(exit)
 }
@@ -169,7 +169,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn told(outcome: &Outcome, to: &str) -> String {
+fn summary(outcome: &Outcome, to: &str) -> String {
     if outcome.selected == 0 {
         return "no dead letters to replay".to_owned();
     }

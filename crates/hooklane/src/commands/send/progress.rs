@@ -48,7 +48,7 @@ impl Meter {
         } = *progress;
         if let Some(bar) = &self.bar {
             bar.set_position(progress.bytes);
-            bar.set_message(told(progress, self.started.elapsed()));
+            bar.set_message(pace(progress, self.started.elapsed()));
         } else if self.logged.get().elapsed() >= LOG_EVERY {
             self.logged.set(Instant::now());
             tracing::info!(lines, sent, rejected, "sending");
@@ -64,7 +64,7 @@ impl Drop for Meter {
     }
 }
 
-fn told(progress: &Progress<'_>, elapsed: Duration) -> String {
+fn pace(progress: &Progress<'_>, elapsed: Duration) -> String {
     let Progress { sent, rejected, .. } = *progress;
     let per_s = sent as f64 / elapsed.as_secs_f64().max(0.001);
     match (progress.failing, rejected) {
@@ -98,11 +98,11 @@ mod tests {
             look_ahead: 0,
             failing: None,
         };
-        let told = |progress: &Progress<'_>| super::told(progress, Duration::from_secs(2));
-        assert_eq!(told(&progress), "8 sent, 4/s");
+        let pace = |progress: &Progress<'_>| super::pace(progress, Duration::from_secs(2));
+        assert_eq!(pace(&progress), "8 sent, 4/s");
         progress.rejected = 2;
-        assert_eq!(told(&progress), "8 sent, 2 rejected, 4/s");
+        assert_eq!(pace(&progress), "8 sent, 2 rejected, 4/s");
         progress.failing = Some("throttled");
-        assert_eq!(told(&progress), "8 sent, sending fails, trying again");
+        assert_eq!(pace(&progress), "8 sent, sending fails, trying again");
     }
 }

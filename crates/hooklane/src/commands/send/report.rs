@@ -44,7 +44,7 @@ impl<'a> Sent<'a> {
     pub(super) fn of(report: &'a SendReport, checkpoint: Option<&'a Path>) -> Self {
         let rejected = report.rejected.iter().map(|rejected| Rejected {
             line: rejected.line,
-            error: told(&rejected.why),
+            error: with_option(&rejected.why),
         });
         Self {
             sent: report.sent,
@@ -60,7 +60,7 @@ impl<'a> Sent<'a> {
 }
 
 /// Why a line was not sent, and the option that would mend it.
-fn told(why: &Rejection) -> String {
+fn with_option(why: &Rejection) -> String {
     match why {
         Rejection::Bad(BadLine::NoSetup) => format!("{why} (`--event-setup`)"),
         Rejection::DuplicateOfAnother => format!("{why} (`--lane`)"),
@@ -75,7 +75,7 @@ pub(super) fn complaints(report: &SendReport, name: &str, again: Again) -> Vec<S
         complaints.push(format!(
             "{name}:{}: not sent: {}",
             rejected.line,
-            told(&rejected.why)
+            with_option(&rejected.why)
         ));
     }
     let more = report.rejected_total - report.rejected.len() as u64;
@@ -241,7 +241,7 @@ mod tests {
                 "`MessageGroupId` must be `EventSetup_<id>`",
             ),
         ] {
-            assert_eq!(told(&why), text);
+            assert_eq!(with_option(&why), text);
         }
     }
 
