@@ -4,7 +4,7 @@ mod actions;
 mod guard;
 mod pages;
 mod visitor;
-#[path = "../../../letters/tests/world/mod.rs"]
+#[path = "../../../letters/tests/internal_queue/world.rs"]
 mod world;
 
 use delivery::DeadLetter;

@@ -1,11 +1,10 @@
 //! Drops on virtual time.
 
-mod world;
-
 use letters::{Audit, LetterFile, Outcome, Selection, drop_letters, take};
 use queue::Queue;
 use tokio_util::sync::CancellationToken;
-use world::{World, letter, native, record};
+
+use crate::world::{World, letter, native, record};
 
 async fn drop_all(queue: &Queue, file: LetterFile, stop_after: usize) -> Outcome {
     let stop = CancellationToken::new();

@@ -1,7 +1,5 @@
 //! Letters of a standard queue whose messages have a group (fair queues): the group is a tenant, and orders nothing.
 
-mod world;
-
 use std::time::Duration;
 
 use delivery::{DeadLetter, Origin};
@@ -9,7 +7,8 @@ use letters::{Audit, Delivered, Outcome, Preview, Selection, Target, replay, tak
 use queue::admin::Kind;
 use queue::{Outgoing, Queue, ReceiveOptions, Received};
 use tokio_util::sync::CancellationToken;
-use world::{World, letter, native, record};
+
+use crate::world::{World, letter, native, record};
 
 const TENANT: &str = "tenant-A";
 

@@ -1,7 +1,5 @@
 //! Scans of the internal queue on virtual time.
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,7 +10,8 @@ use queue::admin::Kind;
 use queue::{Attribute, Counts, Outgoing, Queue};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use world::{World, letter, native, record};
+
+use crate::world::{World, letter, native, record};
 
 async fn scan_all(queue: &Queue) -> (Vec<Letter>, Report) {
     scan_with(queue, ScanOptions::default()).await

@@ -1,7 +1,5 @@
 //! Imports on virtual time: what was exported or dropped comes back as it was.
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
@@ -17,7 +15,8 @@ use letters::{
 use queue::{Attribute, AttributeValue, Outgoing, Queue, ReceiveOptions, Received};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use world::{Broken, World, letter, native, record};
+
+use crate::world::{Broken, World, letter, native, record};
 
 fn audit() -> Audit {
     Audit {

@@ -1,0 +1,4 @@
+//! Queues on a local SQS.
+
+mod admin;
+mod clock;
