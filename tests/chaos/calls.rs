@@ -1,7 +1,7 @@
 //! What a delivery costs in calls to SQS, with real processes, when every event is accepted.
 //!
 //! How many receives and deletes there are to an event depends on how many end together, and so on how busy the machine
-//! is: that is shown on virtual time (`crates/consumer/tests/calls.rs`), and here only when the full size is asked for.
+//! is: that is shown on virtual time (`crates/consumer/tests/worker/calls.rs`), and here only when the full size is asked for.
 
 use std::time::Duration;
 
