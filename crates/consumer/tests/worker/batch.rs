@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use consumer::{Batches, Why};
 use queue::{ReceiveOptions, Received};
+use rig::network::{Call, Fault};
 
-use crate::world::faults::{Call, Fault, world_with};
+use crate::world::faults::world_with;
 use crate::world::{self, Receiver, Reply, World, number};
 
 impl World {

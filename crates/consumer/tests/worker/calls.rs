@@ -7,8 +7,8 @@ use std::time::Duration;
 use local_sqs::{Limits, LocalSqs};
 use queue::Outgoing;
 use queue::admin::Kind;
+use rig::network::{Call, Fault, with_faults};
 
-use crate::world::faults::{Call, Fault, with_faults};
 use crate::world::{Reply, START, Seen, World, number};
 
 /// How long one call to SQS takes.

@@ -10,9 +10,11 @@ use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
 use queue::{Clock, Queue, Sqs};
+use rig::Switch;
+use rig::network::{Fault, with_faults};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::faults::{Fault, Switch, pass, with_faults};
+use crate::world::faults::pass;
 use crate::world::{Receiver, Reply, World, about};
 
 /// 2025-01-01, where the time of a seeded SQS starts.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use delivery::RecordState;
 use queue::Outgoing;
+use rig::Switch;
+use rig::network::Fault;
 use store::Key;
 
-use crate::world::faults::{Fault, Switch, pass, world_with};
+use crate::world::faults::{pass, world_with};
 use crate::world::log::Log;
 use crate::world::{self, Reply, World};
 

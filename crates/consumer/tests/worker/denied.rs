@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use delivery::{Record, RetrySchedule, ScheduleSettings};
 use event::Timestamp;
+use rig::Switch;
+use rig::network::{Call, Fault};
 use store::{
     Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, Seen as Stored, SeenNote,
 };
 
-use crate::world::faults::{Call, Fault, Switch, pass, world_with};
+use crate::world::faults::{pass, world_with};
 use crate::world::log::Log;
 use crate::world::{Reply, Seen, World, number};
 
-const REFUSAL: Fault = Fault::Answer(
-    403,
-    r#"{"__type":"com.amazonaws.sqs#AccessDeniedException","message":"User: arn:aws:sts::1:assumed-role/task is not authorized"}"#,
-);
+fn refusal() -> Fault {
+    Fault::Answer(
+        403,
+        r#"{"__type":"com.amazonaws.sqs#AccessDeniedException","message":"User: arn:aws:sts::1:assumed-role/task is not authorized"}"#.to_owned(),
+    )
+}
 
 fn is_to_the_source(call: &Call) -> bool {
     !call.is_to_the_internal_queue()
@@ -31,12 +35,9 @@ async fn world_denied(
     let denied = Switch::default();
     let switch = denied.clone();
     let world = world_with(
-        move |call| {
-            if call.action == action && which(call) && switch.is_on() {
-                REFUSAL
-            } else {
-                Fault::None
-            }
+        move |call| match call.action == action && which(call) && switch.is_on() {
+            true => refusal(),
+            false => Fault::None,
         },
         script,
     )

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use delivery::{RetrySchedule, ScheduleSettings};
+use rig::Switch;
+use rig::network::Fault;
 
-use crate::world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
+use crate::world::faults::{pass, world_at_the_end_of_a_lease, world_with};
 use crate::world::ledger::Breakable;
 use crate::world::{Reply, Seen, World, about, n_of, number};
 
@@ -135,7 +137,7 @@ async fn an_entry_that_failed_in_a_delete_batch_is_tried_again_before_the_lease_
         || {
             Fault::Answer(
                 200,
-                r#"{"Successful":[],"Failed":[{"Id":"0","Code":"InternalError","SenderFault":false}]}"#,
+                r#"{"Successful":[],"Failed":[{"Id":"0","Code":"InternalError","SenderFault":false}]}"#.to_owned(),
             )
         },
         1,
@@ -398,10 +400,7 @@ async fn attempts_that_the_ledger_could_not_take_are_not_made_again_by_another_w
 async fn a_worker_that_may_never_delete_drives_no_receive_count_toward_the_native_backstop() {
     let world = world_with(
         |call| match call.action.as_str() {
-            "DeleteMessageBatch" => Fault::Answer(
-                403,
-                r#"{"__type":"com.amazonaws.sqs#AccessDenied","message":"no"}"#,
-            ),
+            "DeleteMessageBatch" => Fault::error(403, "AccessDenied"),
             _ => Fault::None,
         },
         |_| Reply::Status(200),

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use delivery::Reason;
+use rig::Switch;
+use rig::network::Fault;
 
-use crate::world::faults::{Fault, Switch, pass, world_with};
+use crate::world::faults::{pass, world_with};
 use crate::world::{Reply, number};
 
 #[tokio::test(start_paused = true)]
@@ -89,7 +91,7 @@ async fn an_event_that_the_internal_queue_refuses_is_held_with_its_group_and_sto
         move |call| match call.action.as_str() {
             "SendMessageBatch" if call.is_to_the_internal_queue() && switch.is_on() => Fault::Answer(
                 200,
-                r#"{"Failed":[{"Id":"0","Code":"InvalidMessageContents","Message":"no","SenderFault":true}]}"#,
+                r#"{"Failed":[{"Id":"0","Code":"InvalidMessageContents","Message":"no","SenderFault":true}]}"#.to_owned(),
             ),
             _ => Fault::None,
         },
@@ -121,7 +123,7 @@ async fn an_event_that_is_refused_for_long_drives_no_receive_count_toward_the_na
         |call| match call.action.as_str() {
             "SendMessageBatch" if call.is_to_the_internal_queue() => Fault::Answer(
                 200,
-                r#"{"Failed":[{"Id":"0","Code":"InvalidMessageContents","Message":"no","SenderFault":true}]}"#,
+                r#"{"Failed":[{"Id":"0","Code":"InvalidMessageContents","Message":"no","SenderFault":true}]}"#.to_owned(),
             ),
             _ => Fault::None,
         },
@@ -145,10 +147,9 @@ async fn an_event_that_is_refused_for_long_drives_no_receive_count_toward_the_na
 async fn a_call_that_the_internal_queue_rejects_holds_that_group_and_stops_nobody_else() {
     let world = world_with(
         |call| match call.action.as_str() {
-            "SendMessageBatch" if call.is_to_the_internal_queue() => Fault::Answer(
-                400,
-                r#"{"__type":"com.amazonaws.sqs#BatchRequestTooLong","message":"no"}"#,
-            ),
+            "SendMessageBatch" if call.is_to_the_internal_queue() => {
+                Fault::error(400, "BatchRequestTooLong")
+            }
             _ => Fault::None,
         },
         |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
@@ -170,10 +171,9 @@ async fn an_internal_queue_that_denies_us_holds_the_group_of_the_dead_and_no_rec
 {
     let world = world_with(
         |call| match call.action.as_str() {
-            "SendMessageBatch" if call.is_to_the_internal_queue() => Fault::Answer(
-                403,
-                r#"{"__type":"com.amazonaws.sqs#AccessDenied","message":"no"}"#,
-            ),
+            "SendMessageBatch" if call.is_to_the_internal_queue() => {
+                Fault::error(403, "AccessDenied")
+            }
             _ => Fault::None,
         },
         |s| Reply::Status(if number(s) == 1 { 500 } else { 200 }),
@@ -203,10 +203,7 @@ async fn a_follower_received_very_often_behind_a_held_event_still_gets_its_four_
     let world = world_with(
         move |call| match call.action.as_str() {
             "SendMessageBatch" if call.is_to_the_internal_queue() && switch.is_on() => {
-                Fault::Answer(
-                    403,
-                    r#"{"__type":"com.amazonaws.sqs#AccessDenied","message":"no"}"#,
-                )
+                Fault::error(403, "AccessDenied")
             }
             _ => Fault::None,
         },

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use delivery::Record;
 use event::Timestamp;
+use rig::Switch;
+use rig::network::Fault;
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, SeenNote};
 use tokio::time::sleep;
 
-use crate::world::faults::{Fault, Switch, pass, world_at_the_end_of_a_lease, world_with};
+use crate::world::faults::{pass, world_at_the_end_of_a_lease, world_with};
 use crate::world::log::Log;
 use crate::world::{Reply, Seen, World, about, number};
 
@@ -194,7 +196,7 @@ async fn a_delete_that_meets_an_expired_handle_ends_the_lane_without_another_pos
         move |call| match call.action.as_str() {
             "DeleteMessageBatch" if switch.is_on() => Fault::Answer(
                 200,
-                r#"{"Failed":[{"Id":"0","Code":"ReceiptHandleIsInvalid","Message":"no","SenderFault":true}]}"#,
+                r#"{"Failed":[{"Id":"0","Code":"ReceiptHandleIsInvalid","Message":"no","SenderFault":true}]}"#.to_owned(),
             ),
             _ => Fault::None,
         },

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
+use rig::Switch;
+use rig::network::{Call, Fault, with_faults};
 
-use crate::world::faults::{Call, Fault, Switch, pass, with_faults, world_with};
+use crate::world::faults::{pass, world_with};
 use crate::world::{Reply, Seen, World, number};
 
 const CHANGE: &str = "ChangeMessageVisibilityBatch";

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use delivery::{Record, RecordState};
 use event::Timestamp;
+use rig::Switch;
+use rig::network::{Call, Fault};
 use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, SeenNote};
 
-use crate::world::faults::{Call, Fault, Switch, pass, world_with};
+use crate::world::faults::{pass, world_with};
 use crate::world::{Reply, Seen, World, about};
 
 const RETENTION: Duration = Duration::from_secs(345_600);

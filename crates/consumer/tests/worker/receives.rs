@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use delivery::{Reason, RetrySchedule, ScheduleSettings};
+use rig::Switch;
+use rig::network::Fault;
 
-use crate::world::faults::{Fault, Switch, pass, world_with};
+use crate::world::faults::{pass, world_with};
 use crate::world::{Reply, World, number};
 
 fn attempts(world: &World) -> Vec<(u32, u32)> {

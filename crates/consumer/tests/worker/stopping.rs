@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::Kind;
+use rig::network::{Fault, with_faults};
 
-use crate::world::faults::{Fault, with_faults};
 use crate::world::{self, Reply, World, about, number};
 
 #[tokio::test(start_paused = true)]

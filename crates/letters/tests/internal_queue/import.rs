@@ -13,6 +13,7 @@ use letters::{
     drop_letters, import, scan, take,
 };
 use queue::{Attribute, AttributeValue, Outgoing, Queue, ReceiveOptions, Received};
+use rig::network::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -276,7 +277,7 @@ async fn answers_that_are_lost_leave_one_copy_of_each_letter() {
     let broken = Broken {
         action: "SendMessageBatch",
         calls: 1..9,
-        answers_only: true,
+        how: Fault::AnswerLost,
     };
     let way = world.broken_way_to(&world.dead, broken).await;
     let imported = import_all(&way, &home).await;

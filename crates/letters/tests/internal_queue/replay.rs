@@ -10,6 +10,7 @@ use std::time::Duration;
 use delivery::{DEAD_LETTER, DeadLetter, Origin, REPLAY, Replay};
 use letters::{Audit, Filter, Outcome, Selection, Target, replay, take};
 use queue::{Attribute, Outgoing, Queue, ReceiveOptions, Received};
+use rig::network::Fault;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{Broken, World, letter, native, record};
@@ -246,7 +247,7 @@ async fn a_queue_that_fails_for_a_while_costs_neither_order_nor_a_letter() {
     let broken = |action, calls| Broken {
         action,
         calls,
-        answers_only: false,
+        how: Fault::Lost,
     };
     let source = broken("SendMessageBatch", 5..12);
     let source = world.broken_way_to(&world.source, source).await;

@@ -4,17 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use delivery::{
     Answer, Attempt, DEAD_LETTER, DeadLetter, Death, Origin, Reason, dead_letter_group,
 };
@@ -22,6 +14,7 @@ use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::{Kind, create_pair};
 use queue::{Attribute, Counts, Outgoing, Queue, Sqs};
+use rig::network::{Call, Fault, with_faults};
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_739_370_645_000);
 
@@ -61,7 +54,7 @@ impl World {
         let broken = Broken {
             action,
             calls: good..u32::MAX,
-            answers_only: false,
+            how: Fault::Lost,
         };
         self.broken_way_to(queue, broken).await
     }
@@ -71,24 +64,24 @@ impl World {
         let broken = Broken {
             action,
             calls: 1..u32::MAX,
-            answers_only: false,
+            how: Fault::Silence,
         };
-        self.way_to(&self.dead, broken, true).await
+        self.broken_way_to(&self.dead, broken).await
     }
 
     /// The queue through a connection of which these calls break.
     pub(crate) async fn broken_way_to(&self, queue: &Queue, broken: Broken) -> Queue {
-        self.way_to(queue, broken, false).await
-    }
-
-    async fn way_to(&self, queue: &Queue, broken: Broken, silent: bool) -> Queue {
-        let breaking = Breaking {
-            inner: self.local.http_client(),
-            broken,
-            silent,
-            calls: Arc::default(),
+        let calls = AtomicU32::new(0);
+        let decide = move |call: &Call| {
+            let is_meant =
+                call.action == broken.action && broken.calls.contains(&calls.fetch_add(1, Relaxed));
+            if is_meant {
+                broken.how.clone()
+            } else {
+                Fault::None
+            }
         };
-        let sqs = Sqs::in_process(SharedHttpClient::new(breaking));
+        let sqs = Sqs::in_process(with_faults(self.local.http_client(), decide));
         Queue::open(&sqs, queue.url()).await.unwrap()
     }
 
@@ -176,63 +169,5 @@ pub(crate) struct Broken {
     pub(crate) action: &'static str,
     /// Which of the calls of this action, counted from 0.
     pub(crate) calls: Range<u32>,
-    /// Whether they have their effect, and only the answer is lost.
-    pub(crate) answers_only: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Breaking {
-    inner: SharedHttpClient,
-    broken: Broken,
-    /// Whether broken calls wait for ever.
-    silent: bool,
-    calls: Arc<AtomicU32>,
-}
-
-impl HttpClient for Breaking {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(BreakingConnector {
-            inner: self.inner.http_connector(settings, components),
-            breaking: self.clone(),
-        })
-    }
-}
-
-#[derive(Debug)]
-struct BreakingConnector {
-    inner: SharedHttpConnector,
-    breaking: Breaking,
-}
-
-impl HttpConnector for BreakingConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let Breaking {
-            broken,
-            silent,
-            calls,
-            ..
-        } = &self.breaking;
-        if !target.ends_with(broken.action)
-            || !broken
-                .calls
-                .contains(&calls.fetch_add(1, Ordering::Relaxed))
-        {
-            return self.inner.call(request);
-        }
-        if *silent {
-            return HttpConnectorFuture::new(std::future::pending());
-        }
-        let answer = broken.answers_only.then(|| self.inner.call(request));
-        HttpConnectorFuture::new(async {
-            if let Some(answer) = answer {
-                let _ = answer.await;
-            }
-            Err(ConnectorError::io("connection reset".into()))
-        })
-    }
+    pub(crate) how: Fault,
 }

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::rig::{Fault, Rig, body, line, lines};
 use local_sqs::Limits;
 use producer::{MAX_LINE_BYTES, MAX_REPORTED, SendOptions, SendReport, StopReason};
 use queue::admin::Kind;
+use rig::network::Fault;
 use tokio::io::{AsyncRead, AsyncSeek, AsyncWriteExt, BufReader, ReadBuf};
 use tokio_util::sync::CancellationToken;
+
+use crate::world::{World, body, line, lines};
 
 fn for_setup(id: &str) -> SendOptions {
     SendOptions {
@@ -28,7 +30,7 @@ fn rejected(report: &SendReport) -> Vec<(u64, String)> {
 
 #[tokio::test(start_paused = true)]
 async fn bad_lines_are_reported_by_number_and_their_group_goes_on() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_LINE_BYTES));
     let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20));
     let deep = format!("{{\"a\":{}", "[".repeat(500_000));
@@ -43,7 +45,7 @@ async fn bad_lines_are_reported_by_number_and_their_group_goes_on() {
         b"\n{\"a\":\"\xef\xbf\xbf\"}\n{\"n\":15,\"MessageGroupId\":\"EventSetup_8\"}\n{\"n\":16}",
     ]
     .concat();
-    let report = rig.send_with(&input[..], &for_setup("7"), |_| {}).await;
+    let report = world.send_with(&input[..], &for_setup("7"), |_| {}).await;
     let expected = [
         (4, "not valid JSON at byte 1: expected a value"),
         (5, "expected a JSON object, found an array"),
@@ -75,7 +77,7 @@ async fn bad_lines_are_reported_by_number_and_their_group_goes_on() {
         (report.sent, report.rejected_total, report.unsent_from),
         (3, 11, None)
     );
-    let all = rig.take_all().await;
+    let all = world.take_all().await;
     assert_eq!(all.len(), 3);
     assert!(
         all[1].body.starts_with(b"{\"n\":8,\"n\":9,"),
@@ -85,15 +87,16 @@ async fn bad_lines_are_reported_by_number_and_their_group_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_missing_is_filled_in_and_the_rest_keeps_its_bytes() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let input = concat!(
         r#"{ "z" : 1.50e2, "MessageDeDuplicationId":"mine", "a":"\u00e9é" }"#,
         "\n",
         r#"{"msg_id":"own","event_datetime":"2020-01-01T00:00:00","MessageGroupId":"EventSetup_7"}"#,
     );
-    rig.send_with(input.as_bytes(), &for_setup("7"), |_| {})
+    world
+        .send_with(input.as_bytes(), &for_setup("7"), |_| {})
         .await;
-    let all = rig.take_all().await;
+    let all = world.take_all().await;
     let text = |at: usize| String::from_utf8(all[at].body.to_vec()).unwrap();
     let id = |at: usize| all[at].deduplication_id.clone().unwrap();
     let msg_id = body(&all[0])["msg_id"].as_str().unwrap().to_owned();
@@ -118,23 +121,23 @@ async fn what_is_missing_is_filled_in_and_the_rest_keeps_its_bytes() {
 
 #[tokio::test(start_paused = true)]
 async fn the_event_name_travels_as_a_message_attribute() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let options = SendOptions {
         event_name: Some("talent_created".into()),
         ..for_setup("7")
     };
-    rig.send_with(&b"{}"[..], &options, |_| {}).await;
-    let all = rig.take_all().await;
+    world.send_with(&b"{}"[..], &options, |_| {}).await;
+    let all = world.take_all().await;
     assert_eq!(all[0].attributes["event"].as_str(), Some("talent_created"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_standard_queue_needs_no_setup_and_gets_no_fifo_keys() {
-    let rig = Rig::with(Limits::default(), Kind::Standard).await;
+    let world = World::with(Limits::default(), Kind::Standard).await;
     let input = "{\"n\":1}\n".repeat(25);
-    let report = rig.send(&input).await;
+    let report = world.send(&input).await;
     assert!(report.is_complete(), "{report:?}");
-    let all = rig.take_all().await;
+    let all = world.take_all().await;
     assert_eq!(all.len(), 25);
     for message in &all {
         let body = body(message);
@@ -146,7 +149,7 @@ async fn a_standard_queue_needs_no_setup_and_gets_no_fifo_keys() {
 
 #[tokio::test(start_paused = true)]
 async fn lines_before_the_first_are_skipped_unread() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let options = SendOptions {
         from_line: 4,
         ..SendOptions::default()
@@ -157,19 +160,19 @@ async fn lines_before_the_first_are_skipped_unread() {
         "x".repeat(MAX_LINE_BYTES + 9),
         line(4, 1)
     );
-    let report = rig.send_with(input.as_bytes(), &options, |_| {}).await;
+    let report = world.send_with(input.as_bytes(), &options, |_| {}).await;
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!(rig.take_numbers("EventSetup_1").await, [4]);
+    assert_eq!(world.take_numbers("EventSetup_1").await, [4]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_strict_send_sends_nothing_if_a_line_is_bad() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let strict = async |input: String| {
-        let (options, clock) = (SendOptions::default(), rig.clock());
+        let (options, clock) = (SendOptions::default(), world.clock());
         let file = Cursor::new(input.into_bytes());
         let stop = CancellationToken::new();
-        let report = producer::send_strict(&rig.queue, file, &options, clock, |_| {}, stop).await;
+        let report = producer::send_strict(&world.queue, file, &options, clock, |_| {}, stop).await;
         report.unwrap()
     };
     let report = strict(lines([1; 300]) + "bad\n").await;
@@ -179,17 +182,17 @@ async fn a_strict_send_sends_nothing_if_a_line_is_bad() {
         [(301, "not valid JSON at byte 0: expected value".to_owned())]
     );
     assert!(matches!(report.stopped, Some(StopReason::Strict)));
-    assert_eq!(rig.take_all().await.len(), 0);
+    assert_eq!(world.take_all().await.len(), 0);
 
     let report = strict(lines([1; 300])).await;
     assert!(report.is_complete());
-    assert_eq!(rig.take_all().await.len(), 300);
+    assert_eq!(world.take_all().await.len(), 300);
 }
 
 #[tokio::test(start_paused = true)]
 async fn rejected_lines_beyond_a_thousand_are_only_counted() {
-    let rig = Rig::new().await;
-    let report = rig.send(&"bad\n".repeat(2500)).await;
+    let world = World::new().await;
+    let report = world.send(&"bad\n".repeat(2500)).await;
     assert_eq!(
         (report.rejected.len(), report.rejected_total),
         (MAX_REPORTED, 2500)
@@ -199,19 +202,20 @@ async fn rejected_lines_beyond_a_thousand_are_only_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn events_of_a_slow_pipe_go_without_waiting_for_more() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let (reader, mut writer) = tokio::io::duplex(4096);
     let sending = {
-        let rig = rig.clone();
+        let world = world.clone();
         tokio::spawn(async move {
-            rig.send_with(BufReader::new(reader), &SendOptions::default(), |_| {})
+            world
+                .send_with(BufReader::new(reader), &SendOptions::default(), |_| {})
                 .await
         })
     };
     for n in 1..=3 {
         writer.write_all(line(n, 1).as_bytes()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(rig.queue.counts().await.unwrap().visible, n);
+        assert_eq!(world.queue.counts().await.unwrap().visible, n);
     }
     drop(writer);
     assert!(sending.await.unwrap().is_complete());
@@ -266,13 +270,13 @@ fn endless(setups: u64, fails_at: u64) -> (Endless, Arc<AtomicU64>) {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_input_never_has_more_than_the_look_ahead_in_memory() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     // The queue takes its time, the input does not: lines pile up, as far as they may.
-    rig.script(|_| Fault::Slow(Duration::from_secs(1)));
+    world.script(|_| Fault::Slow(Duration::from_secs(1)));
     let (input, bytes) = endless(50, u64::MAX);
     let stop = CancellationToken::new();
     let (mut most, mut read_at_most) = (0, 0);
-    let report = rig
+    let report = world
         .send_until(
             BufReader::with_capacity(4096, input),
             &SendOptions::default(),
@@ -296,10 +300,10 @@ async fn an_endless_input_never_has_more_than_the_look_ahead_in_memory() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_more_is_read_while_a_line_fails() {
-    let rig = Rig::new().await;
-    rig.script(|_| Fault::Call(503, "ServiceUnavailable"));
+    let world = World::new().await;
+    world.script(|_| Fault::error(503, "ServiceUnavailable"));
     let (input, bytes) = endless(3, u64::MAX);
-    let report = rig
+    let report = world
         .send_with(BufReader::new(input), &SendOptions::default(), |_| {})
         .await;
     assert_eq!(report.sent, 0);
@@ -309,14 +313,14 @@ async fn nothing_more_is_read_while_a_line_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn large_events_are_bounded_by_bytes() {
-    let rig = Rig::new().await;
-    rig.script(|_| Fault::Slow(Duration::from_secs(1)));
+    let world = World::new().await;
+    world.script(|_| Fault::Slow(Duration::from_secs(1)));
     let padding = "x".repeat(900_000);
     let input: String = (1..=25)
         .map(|n| line(n, 1).replace("\"n\"", &format!("\"p\":\"{padding}\",\"n\"")))
         .collect();
     let mut most = 0;
-    let report = rig
+    let report = world
         .send_with(input.as_bytes(), &SendOptions::default(), |progress| {
             most = most.max(progress.look_ahead);
         })
@@ -327,9 +331,9 @@ async fn large_events_are_bounded_by_bytes() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_read_before_the_input_broke_off_is_sent() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let (input, _) = endless(3, 500);
-    let report = rig
+    let report = world
         .send_with(BufReader::new(input), &SendOptions::default(), |_| {})
         .await;
     assert_eq!((report.sent, report.unsent_from), (500, Some(501)));
@@ -341,19 +345,19 @@ async fn what_was_read_before_the_input_broke_off_is_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn progress_tells_what_fails_and_that_it_is_over() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let mut failures = 5;
-    rig.script(move |_| {
+    world.script(move |_| {
         failures -= 1;
         if failures >= 0 {
-            Fault::Call(400, "RequestThrottled")
+            Fault::error(400, "RequestThrottled")
         } else {
             Fault::None
         }
     });
     let input = lines([1, 1]);
     let mut told = Vec::new();
-    let report = rig
+    let report = world
         .send_with(input.as_bytes(), &SendOptions::default(), |progress| {
             told.push((progress.sent, progress.failing.map(str::to_owned)));
         })
@@ -366,13 +370,13 @@ async fn progress_tells_what_fails_and_that_it_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_strict_send_sends_nothing_of_a_file_that_breaks_off() {
-    let rig = Rig::new().await;
+    let world = World::new().await;
     let (file, _) = endless(3, 500);
-    let (options, clock) = (SendOptions::default(), rig.clock());
+    let (options, clock) = (SendOptions::default(), world.clock());
     let (file, stop) = (BufReader::new(file), CancellationToken::new());
-    let report = producer::send_strict(&rig.queue, file, &options, clock, |_| {}, stop).await;
+    let report = producer::send_strict(&world.queue, file, &options, clock, |_| {}, stop).await;
     let report = report.unwrap();
     assert_eq!((report.sent, report.unsent_from), (0, Some(1)));
     assert!(matches!(report.stopped, Some(StopReason::Input(_))));
-    assert_eq!(rig.calls().len(), 0);
+    assert_eq!(world.calls().len(), 0);
 }

@@ -3,4 +3,4 @@
 mod checkpoint;
 mod lines;
 mod order;
-mod rig;
+mod world;

@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TimeToLiveSpecification,
 };
+use rig::network::Fault;
 use serde_json::json;
 use store::admin::Problem;
 use store::{DynamoDb, Ledger, LedgerError, WriteError};
 
-use crate::network::{Calls, Fault, table_behind};
+use crate::network::{Calls, table_behind};
 use crate::place::{Place, client, new_table};
 use crate::{DAY, RETENTION, emulator, key, now, record, together, write};
 
@@ -84,7 +85,7 @@ async fn a_lost_race_is_seen_as_such_although_its_answer_is_lost() {
 async fn a_read_asks_for_the_last_write() {
     let (ledger, calls) = behind(&Place::table().await, "GetItem", vec![]);
     ledger.read(&key("m")).await.unwrap();
-    assert_eq!(calls.all()[0].body["ConsistentRead"], true);
+    assert_eq!(calls.all()[0].json()["ConsistentRead"], true);
 }
 
 #[tokio::test]
@@ -116,7 +117,7 @@ async fn what_a_batch_leaves_undone_is_asked_for_again() {
     let first = AtomicU32::new(0);
     let (table, calls) = table_behind(name, move |call| {
         match first.fetch_add(1, Ordering::Relaxed) {
-            0 => undone(&call.body),
+            0 => undone(&call.json()),
             _ => Fault::None,
         }
     });
@@ -132,7 +133,7 @@ async fn what_a_batch_leaves_undone_is_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_is_never_done_is_given_up() {
-    let (table, calls) = table_behind("attempts", |call| undone(&call.body));
+    let (table, calls) = table_behind("attempts", |call| undone(&call.json()));
     let ledger = Ledger::over(Arc::new(table), RETENTION);
     let error = ledger.forget(&[key("m")]).await.unwrap_err();
     assert!(error.is_transient(), "{error}");

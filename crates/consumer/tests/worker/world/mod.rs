@@ -17,6 +17,7 @@ use delivery::{
 use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use queue::{Attribute, Clock, Counts, Outgoing, Queue, ReceiveOptions, Received, Sqs};
+use rig::network::{Fault, with_faults};
 use store::Ledger;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -147,7 +148,7 @@ impl World {
         script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let local = LocalSqs::new(Limits::default());
-        let network = faults::with_faults(local.http_client(), |_| faults::Fault::None);
+        let network = with_faults(local.http_client(), |_| Fault::None);
         Self::on(network, kind, script).await
     }
 

@@ -4,43 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
 use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use producer::{Progress, SendOptions, SendReport};
 use queue::admin::{Kind, create_pair};
 use queue::{Clock, Queue, ReceiveOptions, Received, Sqs};
-use serde_json::{Value, json};
+use rig::network::{Call, Fault, of_a_process};
+use serde_json::Value;
 use tokio::io::AsyncBufRead;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// What happens to one `SendMessageBatch`.
-pub(crate) enum Fault {
-    None,
-    /// It takes a while.
-    Slow(Duration),
-    /// The queue takes it at once, and the answer takes a while.
-    SlowAnswer(Duration),
-    /// The queue takes it, and the answer is lost.
-    AnswerLost,
-    /// The queue takes it, and no answer ever comes.
-    TakenWithoutAnswer,
-    /// The call is answered with an error.
-    Call(u16, &'static str),
-    /// These entries, by position, are answered with an error of this code and fault of the sender.
-    Entries(Vec<usize>, &'static str, bool),
-    /// Every entry is answered with this MessageId.
-    SameMessageId(&'static str),
-}
 
 /// One entry as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +27,7 @@ pub(crate) struct Asked {
 type Script = Box<dyn FnMut(&[Asked]) -> Fault + Send>;
 
 #[derive(Clone)]
-pub(crate) struct Rig {
+pub(crate) struct World {
     pub(crate) queue: Queue,
     sqs: Sqs,
     wire: Wire,
@@ -80,7 +53,7 @@ struct InFlight {
     most_calls: usize,
 }
 
-impl Rig {
+impl World {
     pub(crate) async fn new() -> Self {
         Self::with(Limits::default(), Kind::Fifo).await
     }
@@ -94,7 +67,13 @@ impl Rig {
             in_flight: Mutex::default(),
             processes: Mutex::new(1),
         }));
-        let sqs = Sqs::in_process(SharedHttpClient::new(wire.clone()));
+        let (asked, over) = (wire.clone(), wire.clone());
+        let network = of_a_process(
+            wire.0.inner.http_client(),
+            move |call| asked.fault(call),
+            move |call| over.leave(call),
+        );
+        let sqs = Sqs::in_process(network);
         let pair = create_pair(&sqs, "events", kind).await.unwrap();
         let queue = Queue::open(&sqs, &pair.source_url).await.unwrap();
         Self { queue, sqs, wire }
@@ -227,51 +206,20 @@ pub(crate) fn line(n: u64, setup: u64) -> String {
     format!("{{\"n\":{n},\"MessageGroupId\":\"EventSetup_{setup}\"}}\n")
 }
 
-impl std::fmt::Debug for Wire {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Wire")
-    }
-}
-
-impl HttpClient for Wire {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let http_client = self.0.inner.http_client();
-        SharedHttpConnector::new(Connector {
-            wire: self.clone(),
-            inner: http_client.http_connector(settings, components),
-        })
-    }
-}
-
-/// The wire, with its end at `local-sqs`.
-#[derive(Debug, Clone)]
-struct Connector {
-    wire: Wire,
-    inner: SharedHttpConnector,
-}
-
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let wire = self.clone();
-        HttpConnectorFuture::new(async move {
-            let action = request.headers().get("x-amz-target").unwrap_or_default();
-            if action.ends_with(".SendMessageBatch") {
-                wire.send_batch(request).await
-            } else {
-                wire.forward(request).await
-            }
-        })
-    }
-}
-
 impl Wire {
-    fn read(&self, request: &HttpRequest) -> Vec<Asked> {
-        let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        let entries = body["Entries"].as_array().unwrap().iter();
+    /// What happens to a call: only batches meet faults.
+    fn fault(&self, call: &Call) -> Fault {
+        if !is_send(call) {
+            return Fault::None;
+        }
+        let asked = self.read(call);
+        self.0.calls.lock().unwrap().push(asked.clone());
+        let fault = (self.0.script.lock().unwrap())(&asked);
+        self.enter(&asked);
+        fault
+    }
+
+    fn read(&self, call: &Call) -> Vec<Asked> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let read = |entry: &Value| {
             let event: Value =
@@ -283,7 +231,7 @@ impl Wire {
                 at: self.0.start.elapsed(),
             }
         };
-        entries.map(read).collect()
+        call.entries().iter().map(read).collect()
     }
 
     fn enter(&self, asked: &[Asked]) {
@@ -298,10 +246,13 @@ impl Wire {
         }
     }
 
-    fn leave(&self, asked: &[Asked]) {
+    fn leave(&self, call: &Call) {
+        if !is_send(call) {
+            return;
+        }
         let mut in_flight = self.0.in_flight.lock().unwrap();
         in_flight.calls -= 1;
-        for entry in asked {
+        for entry in self.read(call) {
             if let Some(sends) = in_flight.groups.get_mut(&entry.group) {
                 *sends -= 1;
             }
@@ -309,108 +260,6 @@ impl Wire {
     }
 }
 
-impl Connector {
-    async fn forward(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        self.inner.call(request).await
-    }
-
-    async fn send_batch(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let wire = &self.wire;
-        let asked = wire.read(&request);
-        wire.0.calls.lock().unwrap().push(asked.clone());
-        let fault = (wire.0.script.lock().unwrap())(&asked);
-        wire.enter(&asked);
-        let answer = self.carry_out(fault, request).await;
-        wire.leave(&asked);
-        answer
-    }
-
-    async fn carry_out(
-        &self,
-        fault: Fault,
-        request: HttpRequest,
-    ) -> Result<HttpResponse, ConnectorError> {
-        match fault {
-            Fault::None => self.forward(request).await,
-            Fault::Slow(time) => {
-                sleep(time).await;
-                self.forward(request).await
-            }
-            Fault::SlowAnswer(time) => {
-                let answer = self.forward(request).await;
-                sleep(time).await;
-                answer
-            }
-            Fault::AnswerLost => {
-                self.forward(request).await?;
-                Err(ConnectorError::io("connection reset".into()))
-            }
-            Fault::TakenWithoutAnswer => {
-                self.forward(request).await?;
-                std::future::pending().await
-            }
-            Fault::Call(status, code) => {
-                let body =
-                    json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": "scripted" });
-                Ok(response(status, &body))
-            }
-            Fault::Entries(positions, code, sender_fault) => {
-                self.fail_entries(request, &positions, code, sender_fault)
-                    .await
-            }
-            Fault::SameMessageId(id) => {
-                let mut answer = read_json(self.forward(request).await?);
-                for entry in answer["Successful"].as_array_mut().unwrap() {
-                    entry["MessageId"] = id.into();
-                }
-                Ok(response(200, &answer))
-            }
-        }
-    }
-
-    async fn fail_entries(
-        &self,
-        request: HttpRequest,
-        positions: &[usize],
-        code: &str,
-        sender_fault: bool,
-    ) -> Result<HttpResponse, ConnectorError> {
-        let mut asked: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        let entries = asked["Entries"].as_array().unwrap().clone();
-        let (mut failed, mut passed) = (Vec::new(), Vec::new());
-        for (position, entry) in entries.into_iter().enumerate() {
-            if positions.contains(&position) {
-                failed.push(json!({
-                    "Id": entry["Id"], "Code": code, "Message": "scripted", "SenderFault": sender_fault,
-                }));
-            } else {
-                passed.push(entry);
-            }
-        }
-        let mut answer = json!({ "Successful": [] });
-        if !passed.is_empty() {
-            asked["Entries"] = passed.into();
-            let mut rest = HttpRequest::new(SdkBody::from(asked.to_string()));
-            for (name, value) in request.headers() {
-                if name != "content-length" {
-                    rest.headers_mut().insert(name.to_owned(), value.to_owned());
-                }
-            }
-            answer = read_json(self.forward(rest).await?);
-        }
-        answer["Failed"] = failed.into();
-        Ok(response(200, &answer))
-    }
-}
-
-fn read_json(response: HttpResponse) -> Value {
-    serde_json::from_slice(response.body().bytes().unwrap()).unwrap()
-}
-
-fn response(status: u16, body: &Value) -> HttpResponse {
-    let status = StatusCode::try_from(status).unwrap();
-    let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
-    let headers = response.headers_mut();
-    headers.insert("content-type", "application/x-amz-json-1.0");
-    response
+fn is_send(call: &Call) -> bool {
+    call.action == "SendMessageBatch"
 }
