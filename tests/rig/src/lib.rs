@@ -1,5 +1,6 @@
 //! What the tests of several crates need. Never part of what ships: crates have it as a dev-dependency.
 
+pub mod ledger;
 pub mod network;
 
 use std::sync::Arc;

@@ -1,15 +1,12 @@
 //! A call that AWS refuses is said once, as an error that names the permission, and loses nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::{Record, RetrySchedule, ScheduleSettings};
-use event::Timestamp;
+use delivery::{RetrySchedule, ScheduleSettings};
 use rig::Switch;
+use rig::ledger;
 use rig::network::{Call, Fault};
-use store::{
-    Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, Seen as Stored, SeenNote,
-};
+use store::{Ledger, LedgerError};
 
 use crate::world::faults::{pass, world_with};
 use crate::world::log::Log;
@@ -282,99 +279,22 @@ async fn a_denied_call_of_the_ledger_is_said_once() {
 
 /// A ledger that AWS refuses one call of while a switch is on.
 fn denying(action: &'static str, refusing: Switch) -> Ledger {
-    let refused = Denying {
-        inner: store::in_memory().unwrap(),
-        action,
-        refusing,
-    };
-    Ledger::over(Arc::new(refused), Duration::from_secs(345_600))
-}
-
-struct Denying {
-    inner: Arc<dyn Backend>,
-    action: &'static str,
-    refusing: Switch,
-}
-
-impl Denying {
-    fn may(&self, action: &'static str) -> Result<(), LedgerError> {
-        if self.action != action || !self.refusing.is_on() {
-            Ok(())
-        } else {
-            Err(LedgerError::Denied {
-                ledger: "dynamodb:attempts".to_owned(),
-                action,
-                code: "AccessDeniedException".to_owned(),
-                message: "no".to_owned(),
-            })
+    ledger::breakable(move |call| {
+        let is_meant = match call {
+            ledger::Call::Read | ledger::Call::ReadNote(_) => action == "GetItem",
+            ledger::Call::Write(_) | ledger::Call::WriteNote(_) => action == "PutItem",
+            ledger::Call::Forget => action == "BatchWriteItem",
+            ledger::Call::Check => true,
+            ledger::Call::Expire => false,
+        };
+        if !is_meant || !refusing.is_on() {
+            return ledger::Fault::None;
         }
-    }
-}
-
-impl Backend for Denying {
-    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Stored>, LedgerError>> {
-        Box::pin(async move {
-            self.may("GetItem")?;
-            self.inner.read(key).await
+        ledger::Fault::Fails(LedgerError::Denied {
+            ledger: "dynamodb:attempts".to_owned(),
+            action,
+            code: "AccessDeniedException".to_owned(),
+            message: "no".to_owned(),
         })
-    }
-
-    fn write<'a>(
-        &'a self,
-        key: &'a Key,
-        replaces: Option<i64>,
-        record: &'a Record,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        Box::pin(async move {
-            self.may("PutItem")?;
-            self.inner.write(key, replaces, record, now, expires).await
-        })
-    }
-
-    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        Box::pin(async move {
-            self.may("BatchWriteItem")?;
-            self.inner.forget(keys).await
-        })
-    }
-
-    fn read_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
-        Box::pin(async move {
-            self.may("GetItem")?;
-            self.inner.read_note(key).await
-        })
-    }
-
-    fn write_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-        replaces: Option<i64>,
-        note: &'a Note,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        Box::pin(async move {
-            self.may("PutItem")?;
-            let written = self.inner.write_note(key, replaces, note, now, expires);
-            written.await
-        })
-    }
-
-    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        self.inner.expire(before)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
-        Box::pin(async move {
-            ["PutItem", "GetItem", "BatchWriteItem"]
-                .into_iter()
-                .try_for_each(|action| self.may(action))?;
-            self.inner.check().await
-        })
-    }
+    })
 }

@@ -1,90 +1,28 @@
 //! What a worker does when little is left of a lease: nobody else gets the message before its attempts are written
 //! down.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::Record;
-use event::Timestamp;
 use rig::Switch;
+use rig::ledger;
 use rig::network::Fault;
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, SeenNote};
-use tokio::time::sleep;
 
 use crate::world::faults::{pass, world_at_the_end_of_a_lease, world_with};
 use crate::world::log::Log;
 use crate::world::{Reply, Seen, World, about, number};
-
-/// A ledger whose writes take a while, as when DynamoDB answers only the second try.
-struct Slow {
-    inner: Arc<dyn Backend>,
-    write: Duration,
-}
-
-impl Backend for Slow {
-    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<store::Seen>, LedgerError>> {
-        self.inner.read(key)
-    }
-
-    fn write<'a>(
-        &'a self,
-        key: &'a Key,
-        replaces: Option<i64>,
-        record: &'a Record,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        Box::pin(async move {
-            sleep(self.write).await;
-            self.inner.write(key, replaces, record, now, expires).await
-        })
-    }
-
-    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.inner.forget(keys)
-    }
-
-    fn read_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
-        self.inner.read_note(key)
-    }
-
-    fn write_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-        replaces: Option<i64>,
-        note: &'a Note,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        Box::pin(async move {
-            sleep(self.write).await;
-            let written = self.inner.write_note(key, replaces, note, now, expires);
-            written.await
-        })
-    }
-
-    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        self.inner.expire(before)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
-        self.inner.check()
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_ledger_that_is_slow_to_write_at_the_end_of_a_lease_makes_no_attempt_twice() {
     // The receiver does not answer: the second attempt ends with ten seconds left of the lease.
     let mut world = World::new(|_| Reply::After(Duration::from_secs(30), 500)).await;
     world.settings.visibility_timeout = Duration::from_secs(40);
-    let slow = Slow {
-        inner: store::in_memory().unwrap(),
-        write: Duration::from_secs(11),
-    };
-    world.ledger = Ledger::over(Arc::new(slow), Duration::from_secs(345_600));
+    // As when DynamoDB answers only the second try.
+    world.ledger = ledger::breakable(|call| match call {
+        ledger::Call::Write(_) | ledger::Call::WriteNote(_) => {
+            ledger::Fault::Slow(Duration::from_secs(11))
+        }
+        _ => ledger::Fault::None,
+    });
     world.send("EventSetup_1", 1..=1).await;
     let (first, second) = (world.start(), world.start());
     pass(400).await;

@@ -1,11 +1,9 @@
 //! What the attempt ledger costs: how often a worker calls it, and for what.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use delivery::Record;
-use event::Timestamp;
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, Seen, SeenNote};
+use rig::ledger;
+use store::NoteKey;
 
 use crate::world::{self, Reply, World, number};
 
@@ -17,71 +15,17 @@ enum Call {
     Check,
 }
 
-/// Keeps records in memory and writes every call down; the looks for what has expired and for groups in which others
-/// buried an event, once a while whatever happens, are left out.
-struct Counting {
-    inner: Arc<dyn Backend>,
-    calls: Arc<Mutex<Vec<Call>>>,
-}
-
-impl Counting {
-    fn note(&self, call: Call) {
-        self.calls.lock().unwrap().push(call);
-    }
-}
-
-impl Backend for Counting {
-    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        self.note(Call::Read);
-        self.inner.read(key)
-    }
-
-    fn write<'a>(
-        &'a self,
-        key: &'a Key,
-        replaces: Option<i64>,
-        record: &'a Record,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        self.note(Call::Write);
-        self.inner.write(key, replaces, record, now, expires)
-    }
-
-    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.note(Call::Forget);
-        self.inner.forget(keys)
-    }
-
-    fn read_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
-        if let NoteKey::Group { .. } = key {
-            self.note(Call::Read);
+impl Call {
+    /// The looks for what has expired and for groups in which others buried an event, once a while whatever happens,
+    /// are left out.
+    fn of(call: ledger::Call<'_>) -> Option<Self> {
+        match call {
+            ledger::Call::Read | ledger::Call::ReadNote(NoteKey::Group { .. }) => Some(Self::Read),
+            ledger::Call::Write(_) | ledger::Call::WriteNote(_) => Some(Self::Write),
+            ledger::Call::Forget => Some(Self::Forget),
+            ledger::Call::Check => Some(Self::Check),
+            ledger::Call::ReadNote(_) | ledger::Call::Expire => None,
         }
-        self.inner.read_note(key)
-    }
-
-    fn write_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-        replaces: Option<i64>,
-        note: &'a Note,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        self.note(Call::Write);
-        self.inner.write_note(key, replaces, note, now, expires)
-    }
-
-    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        self.inner.expire(before)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
-        self.note(Call::Check);
-        self.inner.check()
     }
 }
 
@@ -90,12 +34,12 @@ async fn world_with(
     script: impl Fn(&world::Seen) -> Reply + Send + Sync + 'static,
 ) -> (World, Arc<Mutex<Vec<Call>>>) {
     let mut world = World::new(script).await;
-    let calls = Arc::default();
-    let counting = Counting {
-        inner: store::in_memory().unwrap(),
-        calls: Arc::clone(&calls),
-    };
-    world.ledger = Ledger::over(Arc::new(counting), Duration::from_secs(345_600));
+    let calls = Arc::<Mutex<Vec<Call>>>::default();
+    let seen = Arc::clone(&calls);
+    world.ledger = ledger::breakable(move |call| {
+        seen.lock().unwrap().extend(Call::of(call));
+        ledger::Fault::None
+    });
     (world, calls)
 }
 

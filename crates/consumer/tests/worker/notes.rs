@@ -1,14 +1,13 @@
 //! What the ledger is told when a group goes on after a death: up to which event it has been delivered. Deliveries
 //! neither wait for that nor depend on it.
 
-use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use delivery::{REPLAY, Record, Replay};
-use event::Timestamp;
+use delivery::{REPLAY, Replay};
 use queue::{Attribute, Outgoing, ReceiveOptions};
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, Seen, SeenNote};
+use rig::ledger;
+use store::{LedgerError, Note, NoteKey};
 use tokio::time::sleep;
 
 use crate::world::faults::pass;
@@ -21,12 +20,6 @@ enum Notes {
     Work,
     Fail,
     Hang,
-}
-
-/// Keeps records in memory, and does so with the notes of groups.
-struct Troubled {
-    inner: Arc<dyn Backend>,
-    control: Control,
 }
 
 /// How notes go now, and what was asked.
@@ -65,98 +58,50 @@ impl Control {
         self.0.lock().unwrap().written
     }
 
-    fn count(&self) {
-        self.0.lock().unwrap().calls += 1;
-    }
-
-    async fn pass(&self, note: &Note) -> Result<(), LedgerError> {
-        let note = match note {
-            Note::Group(note) => note.delivered_up_to.clone(),
-            Note::Watched(_) => {
-                let watching = self.0.lock().unwrap().watching;
-                sleep(watching).await;
-                return Ok(());
+    /// What happens to a call.
+    fn fault(&self, call: ledger::Call<'_>) -> ledger::Fault {
+        let mut state = self.0.lock().unwrap();
+        match call {
+            ledger::Call::Read
+            | ledger::Call::Write(_)
+            | ledger::Call::ReadNote(NoteKey::Group { .. }) => {
+                state.calls += 1;
+                ledger::Fault::None
             }
-        };
-        let notes = {
-            let mut state = self.0.lock().unwrap();
-            if note == state.delivered {
-                state.deaths
-            } else {
-                if state.deliveries == Notes::Work {
-                    state.delivered = note;
-                    state.written += 1;
-                }
-                state.deliveries
+            ledger::Call::WriteNote(Note::Group(note)) => {
+                state.calls += 1;
+                state.note(&note.delivered_up_to).fault()
             }
-        };
-        match notes {
-            Notes::Work => Ok(()),
-            Notes::Hang => pending().await,
-            Notes::Fail => Err(LedgerError::Unreachable {
-                ledger: "troubled".to_owned(),
-                message: "down".to_owned(),
-            }),
+            ledger::Call::WriteNote(Note::Watched(_)) => ledger::Fault::Slow(state.watching),
+            _ => ledger::Fault::None,
         }
     }
 }
 
-impl Backend for Troubled {
-    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Seen>, LedgerError>> {
-        self.control.count();
-        self.inner.read(key)
-    }
-
-    fn write<'a>(
-        &'a self,
-        key: &'a Key,
-        replaces: Option<i64>,
-        record: &'a Record,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        self.control.count();
-        self.inner.write(key, replaces, record, now, expires)
-    }
-
-    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.inner.forget(keys)
-    }
-
-    fn read_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
-        if let NoteKey::Group { .. } = key {
-            self.control.count();
+impl State {
+    /// How it goes with a note of a group that was delivered up to there.
+    fn note(&mut self, delivered: &Option<String>) -> Notes {
+        if *delivered == self.delivered {
+            return self.deaths;
         }
-        self.inner.read_note(key)
+        if self.deliveries == Notes::Work {
+            self.delivered.clone_from(delivered);
+            self.written += 1;
+        }
+        self.deliveries
     }
+}
 
-    fn write_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-        replaces: Option<i64>,
-        note: &'a Note,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        Box::pin(async move {
-            if let NoteKey::Group { .. } = key {
-                self.control.count();
-            }
-            self.control.pass(note).await?;
-            let written = self.inner.write_note(key, replaces, note, now, expires);
-            written.await
-        })
-    }
-
-    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        self.inner.expire(before)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
-        self.inner.check()
+impl Notes {
+    fn fault(self) -> ledger::Fault {
+        match self {
+            Self::Work => ledger::Fault::None,
+            Self::Hang => ledger::Fault::Silence,
+            Self::Fail => ledger::Fault::Fails(LedgerError::Unreachable {
+                ledger: "troubled".to_owned(),
+                message: "down".to_owned(),
+            }),
+        }
     }
 }
 
@@ -171,11 +116,8 @@ async fn world(failing: &'static [u32]) -> (World, Control) {
 
 fn over(mut world: World) -> (World, Control) {
     let control = Control::new();
-    let troubled = Troubled {
-        inner: store::in_memory().unwrap(),
-        control: control.clone(),
-    };
-    world.ledger = Ledger::over(Arc::new(troubled), Duration::from_secs(345_600));
+    let troubled = control.clone();
+    world.ledger = ledger::breakable(move |call| troubled.fault(call));
     (world, control)
 }
 

@@ -1,123 +1,50 @@
 //! What one worker does is known to the next one, whichever of them writes first and whatever answers are lost.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use delivery::{Record, RecordState};
-use event::Timestamp;
 use rig::Switch;
+use rig::ledger;
 use rig::network::{Call, Fault};
-use store::{Backend, BoxFuture, Key, Ledger, LedgerError, Note, NoteKey, SeenNote};
+use store::{Key, Ledger, LedgerError};
 
 use crate::world::faults::{pass, world_with};
 use crate::world::{Reply, Seen, World, about};
 
-const RETENTION: Duration = Duration::from_secs(345_600);
-
-/// What happens to one write of a ledger.
-#[derive(Clone, Copy)]
-enum Write {
-    /// It is made, and its answer is lost.
-    AnswerLost,
-    /// Another worker says first that the event is done.
-    ComesSecond,
-}
-
-/// A ledger with a fault in the first write that says so.
-struct Faulty {
-    inner: Arc<dyn Backend>,
-    fault: Write,
+/// A ledger with this fault in the first write that says so.
+fn faulty(
+    fault: impl Fn(&Record) -> ledger::Fault + Send + Sync + 'static,
     of: fn(&RecordState) -> bool,
-    was_made: AtomicBool,
+) -> Ledger {
+    let was_made = AtomicBool::new(false);
+    ledger::breakable(move |call| match call {
+        ledger::Call::Write(record) if of(&record.state) && !was_made.swap(true, Relaxed) => {
+            fault(record)
+        }
+        _ => ledger::Fault::None,
+    })
 }
 
-impl Faulty {
-    fn ledger(fault: Write, of: fn(&RecordState) -> bool) -> Ledger {
-        let faulty = Self {
-            inner: store::in_memory().unwrap(),
-            fault,
-            of,
-            was_made: AtomicBool::new(false),
-        };
-        Ledger::over(Arc::new(faulty), RETENTION)
-    }
+fn answer_lost(_: &Record) -> ledger::Fault {
+    ledger::Fault::AnswerLost(LedgerError::Unusable {
+        ledger: "a table".to_owned(),
+        message: "no answer".to_owned(),
+    })
 }
 
-impl Backend for Faulty {
-    fn read<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<store::Seen>, LedgerError>> {
-        self.inner.read(key)
-    }
-
-    fn write<'a>(
-        &'a self,
-        key: &'a Key,
-        replaces: Option<i64>,
-        record: &'a Record,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        let is_first = (self.of)(&record.state) && !self.was_made.swap(true, Relaxed);
-        Box::pin(async move {
-            let write = |record| self.inner.write(key, replaces, record, now, expires);
-            match self.fault {
-                Write::AnswerLost if is_first => {
-                    write(record).await?;
-                    Err(LedgerError::Unusable {
-                        ledger: "a table".to_owned(),
-                        message: "no answer".to_owned(),
-                    })
-                }
-                Write::ComesSecond if is_first => {
-                    let theirs = Record {
-                        state: RecordState::Done,
-                        ..record.clone()
-                    };
-                    self.inner
-                        .write(key, replaces, &theirs, now, expires)
-                        .await?;
-                    write(record).await
-                }
-                _ => write(record).await,
-            }
-        })
-    }
-
-    fn forget<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), LedgerError>> {
-        self.inner.forget(keys)
-    }
-
-    fn read_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-    ) -> BoxFuture<'a, Result<Option<SeenNote>, LedgerError>> {
-        self.inner.read_note(key)
-    }
-
-    fn write_note<'a>(
-        &'a self,
-        key: &'a NoteKey,
-        replaces: Option<i64>,
-        note: &'a Note,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> BoxFuture<'a, Result<Option<i64>, LedgerError>> {
-        self.inner.write_note(key, replaces, note, now, expires)
-    }
-
-    fn expire(&self, before: Timestamp) -> BoxFuture<'_, Result<usize, LedgerError>> {
-        self.inner.expire(before)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), LedgerError>> {
-        self.inner.check()
-    }
+/// Another worker says first that the event is done.
+fn comes_second(record: &Record) -> ledger::Fault {
+    ledger::Fault::ComesSecond(Record {
+        state: RecordState::Done,
+        ..record.clone()
+    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_answer_was_lost_is_known_as_ours_and_the_wait_is_spent_hidden() {
     let mut world = World::new(|_| Reply::Status(500)).await;
-    world.ledger = Faulty::ledger(Write::AnswerLost, |state| {
+    world.ledger = faulty(answer_lost, |state| {
         matches!(state, RecordState::Waiting { .. })
     });
     world.send("EventSetup_1", 1..=1).await;
@@ -134,7 +61,7 @@ async fn a_record_whose_answer_was_lost_is_known_as_ours_and_the_wait_is_spent_h
 #[tokio::test(start_paused = true)]
 async fn an_event_that_another_worker_has_settled_first_is_not_set_aside() {
     let mut world = World::new(|_| Reply::Status(500)).await;
-    world.ledger = Faulty::ledger(Write::ComesSecond, |state| {
+    world.ledger = faulty(comes_second, |state| {
         matches!(state, RecordState::Exhausted(_))
     });
     world.send("EventSetup_1", 1..=1).await;
