@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use rig::world::event;
+
 use crate::journal::Began;
 use crate::plan::Size;
 use crate::receiver::{Answer, Receiver};
 use crate::run;
 use crate::workers::Workers;
-use crate::world::event;
 
 /// How long the receiver takes to answer.
 const ANSWER: Duration = Duration::from_millis(20);

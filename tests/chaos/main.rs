@@ -14,20 +14,8 @@ mod plan;
 mod proxy;
 mod receiver;
 mod run;
-#[path = "../e2e/sqs.rs"]
-mod sqs;
-#[path = "../cli/support.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "shared with the tests of the command line"
-)]
-mod support;
 mod table;
 mod workers;
-#[path = "../e2e/world.rs"]
-#[allow(dead_code, reason = "shared with the tests of the whole way")]
-mod world;
 
 use plan::{Plan, Size};
 

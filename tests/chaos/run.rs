@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use delivery::{DEAD_LETTER, DeadLetter};
+use rig::program::{Service, address};
+use rig::world::{World, done, event, only};
 
 use crate::history::{History, Letter, Sent};
 use crate::journal::Began;
 use crate::plan::{Act, Part, Plan, Planned, WORKERS};
 use crate::proxy::Proxy;
 use crate::receiver::{Answer, Receiver};
-use crate::support::{Service, address};
 use crate::workers::Workers;
-use crate::world::{World, done, event, only};
 
 /// How long an attempt may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);

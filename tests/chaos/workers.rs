@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::thread::{self, JoinHandle};
 
+use rig::program::{Home, Service};
+
 use crate::history::{End, Life};
 use crate::journal::Began;
-use crate::support::{Home, Service};
 
 pub(crate) struct Workers<'a> {
     home: &'a Home,

@@ -1,6 +1,6 @@
 //! The configuration from outside: all problems at once, exit code 2, no secret shown.
 
-use crate::support::{Home, assert_told, documents};
+use rig::program::{Home, assert_told, documents};
 
 const GOOD: &str = r#"
 [queue]

@@ -1,6 +1,6 @@
 //! `console`: where it listens, whom it needs a token from, how it stops.
 
-use crate::support::{Home, LocalSqs, Service, address, assert_told, get, post, taken_port};
+use rig::program::{Home, LocalSqs, Service, address, assert_told, get, post, taken_port};
 
 fn started(home: &Home, arguments: &[&str]) -> (Service, std::net::SocketAddr) {
     let arguments = [&["console", "--listen", "127.0.0.1:0"], arguments].concat();

@@ -4,9 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
+use rig::program::{Ended, Home, LocalSqs, PATIENCE, address, assert_told, documents};
+
 use crate::dlq::World;
 use crate::dlq_changes::configured;
-use crate::support::{Ended, Home, LocalSqs, PATIENCE, address, assert_told, documents};
 
 /// What stands between the program and SQS and refuses one action.
 struct Denying {

@@ -9,8 +9,7 @@ use delivery::{
 };
 use event::Timestamp;
 use queue::{Attribute, Counts, Outgoing, Queue, Sqs};
-
-use crate::support::{Home, LocalSqs, assert_told, documents};
+use rig::program::{Home, LocalSqs, assert_told, documents};
 
 const SENT: Timestamp = Timestamp::from_millis(1_739_370_645_123);
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use queue::Outgoing;
+use rig::program::{Service, assert_told};
 
 use crate::dlq::{World, two_setups};
-use crate::support::{Service, assert_told};
 
 /// The value of a key of the world's configuration.
 pub(crate) fn configured(world: &World, key: &str) -> String {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 
 use queue::Outgoing;
+use rig::program::{Home, assert_told, documents};
 
 use crate::dlq::{World, two_setups};
-use crate::support::{Home, assert_told, documents};
 
 fn read(home: &Home, name: &str) -> String {
     std::fs::read_to_string(home.path(name)).expect("read")

@@ -2,9 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rig::program::{Home, Service, address, assert_told, post, taken_port};
 use serde_json::{Value, json};
-
-use crate::support::{Home, Service, address, assert_told, post, taken_port};
 
 /// RFC 4231, test case 2.
 const SIGNATURE: &str = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";

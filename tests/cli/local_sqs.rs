@@ -1,6 +1,6 @@
 //! `local-sqs`: what it prints, who it serves.
 
-use crate::support::{Home, LocalSqs, address, assert_told, documents, taken_port};
+use rig::program::{Home, LocalSqs, address, assert_told, documents, taken_port};
 
 #[test]
 fn the_lines_it_prints_are_all_that_a_client_needs() {

@@ -15,6 +15,5 @@ mod readme;
 mod sending;
 mod signals;
 mod start;
-mod support;
 mod usage;
 mod verify;

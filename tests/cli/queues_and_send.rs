@@ -1,8 +1,7 @@
 //! `queues` and `send` against a local queue.
 
+use rig::program::{Ended, Home, LocalSqs, assert_told, documents};
 use serde_json::json;
-
-use crate::support::{Ended, Home, LocalSqs, assert_told, documents};
 
 fn document(ended: &Ended) -> serde_json::Value {
     match &documents(&ended.stdout)[..] {
@@ -224,7 +223,7 @@ fn what_is_missing_in_the_aws_environment_is_told_with_what_to_set() {
 #[test]
 fn an_sqs_that_cannot_be_reached_is_told_in_one_line() {
     let mut home = Home::with("[queue]\nurl = \"http://127.0.0.1:9/1/events.fifo\"\n");
-    let (listener, port) = crate::support::taken_port();
+    let (listener, port) = rig::program::taken_port();
     drop(listener);
     home.set("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{port}"))
         .set("AWS_REGION", "us-east-1")

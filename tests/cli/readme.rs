@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{LocalSqs, address, assert_told, get, repository};
+use rig::program::{LocalSqs, address, assert_told, get, repository};
 
 const README: &str = include_str!("../../README.md");
 

@@ -7,9 +7,8 @@ use std::process::{ChildStdin, Stdio};
 use std::time::Duration;
 
 use queue::{Queue, ReceiveOptions, Sqs};
+use rig::program::{Ended, Home, LocalSqs, Service, assert_told, documents};
 use serde_json::Value;
-
-use crate::support::{Ended, Home, LocalSqs, Service, assert_told, documents};
 
 /// A local queue, and what lies in it.
 struct World {

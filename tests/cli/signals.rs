@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::process::Stdio;
 
-use crate::support::{Home, Service, address, post};
+use rig::program::{Home, Service, address, post};
 
 #[test]
 fn a_service_that_is_told_to_stop_exits_with_0() {

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use crate::support::{Home, Service, address, get};
+use rig::program::{Home, Service, address, get};
 
 /// A worker of this endpoint, and where it tells its state.
 fn start(endpoint: SocketAddr) -> (Service, SocketAddr) {

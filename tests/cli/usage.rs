@@ -1,6 +1,6 @@
 //! Arguments: what is refused, and what help says.
 
-use crate::support::{Home, assert_told};
+use rig::program::{Home, assert_told};
 
 #[test]
 fn arguments_that_cannot_be_exit_with_2_and_say_what_can() {

@@ -2,9 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rig::program::{Home, assert_told, documents, repository};
 use serde_json::{Value, json};
-
-use crate::support::{Home, assert_told, documents, repository};
 
 /// RFC 4231, test case 2: found by others than us.
 const SIGNATURE: &str = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";

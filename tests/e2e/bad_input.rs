@@ -1,12 +1,10 @@
 //! Bad input on the running path: each gets a clear message that names the place, and hurts nothing else.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use rig::program::assert_told;
+use rig::receiver::Listener;
+use rig::world::{World, attribute, binary, callback, event, only};
 use serde_json::{Value, json};
-
-use crate::receiver::Listener;
-use crate::request::Request;
-use crate::support::assert_told;
-use crate::world::{World, attribute, binary, callback, event, only};
 
 #[test]
 fn a_queue_that_does_not_exist_is_told_by_every_command_that_uses_it() {

@@ -5,12 +5,10 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use rig::program::taken_port;
+use rig::receiver::{Listener, accept};
+use rig::world::{World, callback, event};
 use serde_json::Value;
-
-use crate::receiver::{Listener, accept};
-use crate::request::Request;
-use crate::support::taken_port;
-use crate::world::{World, callback, event};
 
 /// What a request is, as far as an answer may need it.
 fn read_some(mut stream: &TcpStream) -> std::io::Result<usize> {

@@ -1,10 +1,9 @@
 //! The internal queue after a bad day.
 
+use rig::program::documents;
+use rig::receiver::Listener;
+use rig::world::{World, callback, done, event};
 use serde_json::json;
-
-use crate::receiver::Listener;
-use crate::support::documents;
-use crate::world::{World, callback, done, event};
 
 #[test]
 fn three_hundred_dead_events_of_one_setup_are_all_listed_and_none_is_taken_out() {

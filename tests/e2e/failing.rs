@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use rig::receiver::Listener;
+use rig::request::Request;
+use rig::world::{World, callback, event};
 use serde_json::{Value, json};
-
-use crate::receiver::Listener;
-use crate::request::Request;
-use crate::world::{World, callback, event};
 
 /// The one long wait of the schedule, shortened; the two others are zero.
 const WAIT: Duration = Duration::from_secs(2);

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rig::emulator;
+use rig::program::Service;
+use rig::receiver::Receiver;
+use rig::request::Request;
+use rig::world::{World, callback, done, event, only};
 use serde_json::{Value, json};
 use store::{DynamoDb, Key, Ledger};
 
-use crate::emulator;
 use crate::outage::Line;
-use crate::receiver::Receiver;
-use crate::request::Request;
-use crate::support::Service;
-use crate::world::{World, callback, done, event, only};
 
 /// A world whose ledger is a table, which is not there yet.
 fn world(table: &str, endpoint: &str) -> World {

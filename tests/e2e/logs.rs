@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use rig::receiver::Listener;
+use rig::request::Request;
+use rig::world::{SECRET, World, done};
 use serde_json::{Value, json};
-
-use crate::receiver::Listener;
-use crate::request::Request;
-use crate::world::{SECRET, World, done};
 
 const IN_THE_BODY: &str = "only-the-body-says-this";
 

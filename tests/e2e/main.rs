@@ -7,25 +7,12 @@
 mod bad_input;
 mod callbacks;
 mod dead_letters;
-#[path = "../emulator/mod.rs"]
-mod emulator;
 mod failing;
 mod ledger;
 mod logs;
 mod main_job;
 mod outage;
-mod receiver;
 mod replays;
-mod request;
-mod sqs;
 mod standard;
 mod stopping;
-#[path = "../cli/support.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "shared with the tests of the command line"
-)]
-mod support;
 mod upstream;
-mod world;

@@ -7,12 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use rig::receiver::Listener;
+use rig::request::first_attempts;
+use rig::world::{SECRET, World, callback, done, only};
 use serde_json::json;
 use sha2::Sha256;
-
-use crate::receiver::Listener;
-use crate::request::first_attempts;
-use crate::world::{SECRET, World, callback, done, only};
 
 const EVENTS: usize = 1000;
 const SETUPS: usize = 25;

@@ -5,8 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::receiver::{Receiver, accept};
-use crate::world::{World, callback, done};
+use rig::receiver::{Receiver, accept};
+use rig::world::{World, callback, done};
 
 /// The way to a service, which can be cut.
 pub(crate) struct Line {

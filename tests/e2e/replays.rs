@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rig::program::documents;
+use rig::receiver::Receiver;
+use rig::request::Request;
+use rig::world::{World, callback, done, event, only};
 use serde_json::{Value, json};
-
-use crate::receiver::Receiver;
-use crate::request::Request;
-use crate::support::documents;
-use crate::world::{World, callback, done, event, only};
 
 /// A world whose callback answers 503 until it has recovered, but to events called `new`.
 struct BadDay {

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use rig::receiver::Listener;
+use rig::world::{World, callback};
 use serde_json::json;
-
-use crate::receiver::Listener;
-use crate::request::Request;
-use crate::world::{World, callback};
 
 #[test]
 fn a_standard_queue_delivers_every_event_without_fifo_parameters_and_keeps_what_fails() {

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rig::receiver::{Gate, Receiver};
+use rig::request::{Request, first_attempts};
+use rig::world::{World, callback, done, event, only};
 use serde_json::json;
-
-use crate::receiver::{Gate, Receiver};
-use crate::request::{Request, first_attempts};
-use crate::world::{World, callback, done, event, only};
 
 const GROUPS: u32 = 6;
 const EVENTS_PER_GROUP: u32 = 25;

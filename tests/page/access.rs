@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
+use rig::receiver::accept;
 use serde_json::json;
 
 use crate::desk::{Desk, configured, fill};
 use crate::letters::Letter;
-use crate::receiver::accept;
 
 const TOKEN: &str = "a token of more than sixteen characters";
 

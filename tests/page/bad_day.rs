@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rig::receiver::Receiver;
+use rig::request::{Request, first_attempts};
+use rig::world::{World, callback, event};
+
 use crate::desk::Desk;
-use crate::receiver::Receiver;
-use crate::request::{Request, first_attempts};
-use crate::world::{World, callback, event};
 
 #[test]
 fn a_receiver_that_has_recovered_gets_the_300_dead_events_of_one_group_in_order() {

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use rig::program::Service;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::TypingData;
@@ -12,7 +13,6 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 
 use crate::driver;
-use crate::support::Service;
 
 /// Longer than anything on the page takes, even on a machine that is busy: only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);

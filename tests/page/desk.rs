@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use queue::{Counts, Queue, Sqs};
+use rig::program::Service;
+use rig::world::World;
 use store::{Ledger, LedgerSpec};
 
 use crate::browser::Browser;
 use crate::letters::{Letter, note, put};
-use crate::support::Service;
-use crate::world::World;
 
 pub(crate) struct Desk {
     pub(crate) browser: Browser,

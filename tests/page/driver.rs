@@ -4,10 +4,9 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rig::program::{Ended, Service};
 use serde_json::json;
 use thirtyfour::Capabilities;
-
-use crate::support::{Ended, Service};
 
 /// Chromium goes to no address but the test's, and ends with its driver, however that ends: the two speak over a pipe.
 const ARGUMENTS: &[&str] = &[

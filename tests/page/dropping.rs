@@ -2,11 +2,11 @@
 
 use std::fs;
 
+use rig::world::done;
 use serde_json::json;
 
 use crate::desk::Desk;
 use crate::letters::Letter;
-use crate::world::done;
 
 fn letters() -> Vec<Letter> {
     (0..3).map(Letter::nth).collect()

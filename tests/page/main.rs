@@ -14,26 +14,7 @@ mod letters;
 mod list;
 mod overview;
 mod reading;
-#[path = "../e2e/receiver.rs"]
-#[allow(dead_code, reason = "shared with the end-to-end tests")]
-mod receiver;
 mod replaying;
-#[path = "../e2e/request.rs"]
-#[allow(dead_code, reason = "shared with the end-to-end tests")]
-mod request;
 #[allow(dead_code, reason = "pictures need more of it")]
 mod screen;
-#[path = "../e2e/sqs.rs"]
-#[allow(dead_code, reason = "shared with the end-to-end tests")]
-mod sqs;
 mod strangers;
-#[path = "../cli/support.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "shared with the tests of the command line"
-)]
-mod support;
-#[path = "../e2e/world.rs"]
-#[allow(dead_code, reason = "shared with the end-to-end tests")]
-mod world;

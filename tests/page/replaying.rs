@@ -1,9 +1,10 @@
 //! Replays: one, those chosen, all that match.
 
+use rig::receiver::Receiver;
+use rig::world::{World, callback, event};
+
 use crate::desk::{Desk, configured, fill};
 use crate::letters::Letter;
-use crate::receiver::Receiver;
-use crate::world::{World, callback, event};
 
 /// A desk whose worker delivers to a receiver that accepts everything.
 fn desk(letters: &[Letter]) -> (Desk, Receiver) {

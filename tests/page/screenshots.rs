@@ -11,19 +11,13 @@ mod letters;
 mod samples;
 #[allow(dead_code, reason = "shared with the tests of the page")]
 mod screen;
-#[path = "../cli/support.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "shared with the tests of the command line"
-)]
-mod support;
 
 use std::collections::BTreeSet;
 
+use rig::program::repository;
+
 use crate::gallery::Gallery;
 use crate::letters::Letter;
-use crate::support::repository;
 
 /// The height of the README's longest pictures, in CSS pixels.
 const README_HEIGHT: u32 = 860;

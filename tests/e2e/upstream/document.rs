@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
 use event::Timestamp;
+use rig::program::repository;
+use rig::request::Request;
+use rig::world::{World, attribute};
 use serde_json::{Value, json};
-
-use crate::request::Request;
-use crate::support::repository;
-use crate::world::{World, attribute};
 
 pub(crate) fn document() -> String {
     let path = repository().join("docs/UPSTREAM.md");

@@ -11,10 +11,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use event::Event;
 use serde_json::{Value, json};
 
-use crate::receiver::Listener;
-use crate::request::Request;
-use crate::world::{World, attribute, binary, callback};
 use document::{Example, blocks, document, table};
+use rig::receiver::Listener;
+use rig::request::Request;
+use rig::world::{World, attribute, binary, callback};
 
 #[test]
 fn the_examples_are_delivered_as_they_are_sent() {

@@ -1,7 +1,13 @@
 //! What the tests of several crates need. Never part of what ships: crates have it as a dev-dependency.
 
+pub mod emulator;
 pub mod ledger;
 pub mod network;
+pub mod program;
+pub mod receiver;
+pub mod request;
+pub mod sqs;
+pub mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TimeToLiveSpecification,
 };
+use rig::emulator;
 use rig::network::Fault;
 use serde_json::json;
 use store::admin::Problem;
@@ -14,7 +15,7 @@ use store::{DynamoDb, Ledger, LedgerError, WriteError};
 
 use crate::network::{Calls, table_behind};
 use crate::place::{Place, client, new_table};
-use crate::{DAY, RETENTION, emulator, key, now, record, together, write};
+use crate::{DAY, RETENTION, key, now, record, together, write};
 
 /// A ledger behind a network that does this to the first calls of an action; the others pass.
 fn behind(place: &Place, action: &'static str, faults: Vec<Fault>) -> (Ledger, Calls) {

@@ -1,8 +1,5 @@
 //! The attempt ledger: what holds wherever it is kept, and what is particular to each place.
 
-#[path = "../../../../tests/emulator/mod.rs"]
-mod emulator;
-
 mod dynamodb;
 mod every_place;
 mod formats;

@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use rig::emulator;
 use rig::network::{Call, Fault, with_faults};
 use store::DynamoDb;
-
-use crate::emulator;
 
 /// The calls that the network has seen, tries of the SDK included.
 #[derive(Clone, Default)]

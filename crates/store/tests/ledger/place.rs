@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use rig::emulator;
 use store::{Backend, DynamoDb, Key, Ledger, LedgerSpec};
 use tempfile::TempDir;
 
-use crate::{RETENTION, emulator};
+use crate::RETENTION;
 
 pub(crate) enum Place {
     Memory(Arc<dyn Backend>),

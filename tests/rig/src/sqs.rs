@@ -5,27 +5,33 @@ use std::env;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::LocalSqs;
+use crate::program::LocalSqs;
 
 /// Where the suite runs, `http://HOST:PORT`; `make e2e ENDPOINT=…` sets it.
 const ENDPOINT: &str = "HOOKLANE_E2E_ENDPOINT";
 
-pub(crate) enum Sqs {
+/// Where a world has its queues.
+pub enum Sqs {
     /// Ends with the world.
     Own(LocalSqs),
     /// Goes on, with whatever other queues it has.
-    Shared { endpoint: String },
+    Shared {
+        /// `http://HOST:PORT`.
+        endpoint: String,
+    },
 }
 
 impl Sqs {
-    pub(crate) fn reach() -> Self {
+    /// One of its own, or the one that is named.
+    pub fn reach() -> Self {
         match env::var(ENDPOINT) {
             Ok(endpoint) => Self::Shared { endpoint },
             Err(_) => Self::Own(LocalSqs::start(&[])),
         }
     }
 
-    pub(crate) fn endpoint(&self) -> &str {
+    /// `http://HOST:PORT`.
+    pub fn endpoint(&self) -> &str {
         match self {
             Self::Own(sqs) => &sqs.variables[0].1,
             Self::Shared { endpoint } => endpoint,
@@ -33,7 +39,7 @@ impl Sqs {
     }
 
     /// What leads an AWS client there. Emulators take any credentials.
-    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+    pub fn variables(&self) -> Vec<(String, String)> {
         match self {
             Self::Own(sqs) => sqs.variables.clone(),
             Self::Shared { endpoint } => [
@@ -48,7 +54,7 @@ impl Sqs {
     }
 
     /// A name for a queue that no other world and no earlier run has used: some remember deleted queues for a minute.
-    pub(crate) fn queue_name(&self) -> String {
+    pub fn queue_name(&self) -> String {
         static QUEUES: AtomicU32 = AtomicU32::new(0);
         match self {
             Self::Own(_) => "events".to_owned(),

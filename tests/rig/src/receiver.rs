@@ -8,21 +8,22 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::program::{Home, Service, documents};
 use crate::request::Request;
-use crate::support::{Home, Service, documents};
 
 /// Longer than anything here takes: only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `hooklane listen --json`.
-pub(crate) struct Listener {
+pub struct Listener {
     service: Service,
     /// `http://ADDRESS`.
-    pub(crate) url: String,
+    pub url: String,
 }
 
 impl Listener {
-    pub(crate) fn start(home: &Home, arguments: &[&str]) -> Self {
+    /// Starts one on a port that the system chooses, with these arguments too.
+    pub fn start(home: &Home, arguments: &[&str]) -> Self {
         let arguments = [&["listen", "--port", "0", "--json"], arguments].concat();
         let mut service = home.start(&arguments);
         let line = service.line();
@@ -34,7 +35,7 @@ impl Listener {
     }
 
     /// Stops it and returns every request with the line that was printed of it, in the order received.
-    pub(crate) fn stop_with_lines(self) -> Vec<(Request, Value)> {
+    pub fn stop_with_lines(self) -> Vec<(Request, Value)> {
         let ended = self.service.stop();
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let lines = documents(&ended.stdout);
@@ -45,7 +46,7 @@ impl Listener {
     }
 
     /// Stops it and returns every request, in the order received.
-    pub(crate) fn stop(self) -> Vec<Request> {
+    pub fn stop(self) -> Vec<Request> {
         self.stop_with_lines()
             .into_iter()
             .map(|(request, _)| request)
@@ -54,8 +55,9 @@ impl Listener {
 }
 
 /// A receiver that asks the test how to answer.
-pub(crate) struct Receiver {
-    pub(crate) url: String,
+pub struct Receiver {
+    /// `http://ADDRESS`.
+    pub url: String,
     desk: Arc<Desk>,
 }
 
@@ -69,7 +71,7 @@ struct Desk {
 
 impl Receiver {
     /// `answer` gets each request and how many came before it, and returns the status; it may take its time.
-    pub(crate) fn start(answer: impl Fn(&Request, usize) -> u16 + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&Request, usize) -> u16 + Send + Sync + 'static) -> Self {
         let desk = Arc::new(Desk {
             requests: Mutex::default(),
             arrived: Condvar::new(),
@@ -84,7 +86,7 @@ impl Receiver {
     }
 
     /// Waits until so many requests have come.
-    pub(crate) fn wait_for(&self, count: usize) {
+    pub fn wait_for(&self, count: usize) {
         let few = |requests: &mut Vec<Request>| requests.len() < count;
         let waited = self
             .desk
@@ -99,7 +101,7 @@ impl Receiver {
     }
 
     /// The requests so far, in the order received.
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         self.desk.requests().clone()
     }
 }
@@ -154,7 +156,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
 }
 
 /// Serves every connection in a thread of its own, for as long as the tests run.
-pub(crate) fn accept(
+pub fn accept(
     serve: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
@@ -172,20 +174,22 @@ pub(crate) fn accept(
 
 /// Holds whoever wants to pass until it is opened.
 #[derive(Default)]
-pub(crate) struct Gate {
+pub struct Gate {
     open: Mutex<bool>,
     opened: Condvar,
 }
 
 impl Gate {
-    pub(crate) fn pass(&self) {
+    /// Returns when it is open.
+    pub fn pass(&self) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let _open = self
             .opened
             .wait_timeout_while(open, PATIENCE, |open| !*open);
     }
 
-    pub(crate) fn open(&self) {
+    /// Lets all pass, from now on.
+    pub fn open(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.opened.notify_all();
     }

@@ -9,11 +9,11 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, QueueAttributeName};
 use serde_json::{Value, json};
 
+use crate::program::{Ended, Home, documents};
 use crate::sqs::Sqs;
-use crate::support::{Ended, Home, documents};
 
 /// The secret of every world. Distinctive, so that it can be searched for.
-pub(crate) const SECRET: &str = "correct-horse-battery-staple";
+pub const SECRET: &str = "correct-horse-battery-staple";
 
 /// Plain http to this machine, and a port of the system's choice for the worker's state.
 const LOCAL: &str = r#"
@@ -24,21 +24,29 @@ allow_http = true
 allow_networks = ["127.0.0.0/8"]
 "#;
 
-pub(crate) struct World {
-    pub(crate) home: Home,
-    pub(crate) sqs: Sqs,
-    pub(crate) queue_url: String,
-    pub(crate) dead_letter_url: String,
-    pub(crate) client: Client,
+/// A queue pair and where its commands run.
+pub struct World {
+    /// The directory and the environment that lead to the queues.
+    pub home: Home,
+    /// Where the queues are.
+    pub sqs: Sqs,
+    /// The source queue.
+    pub queue_url: String,
+    /// The internal queue.
+    pub dead_letter_url: String,
+    /// The SDK, for what the program does not do.
+    pub client: Client,
     runtime: tokio::runtime::Runtime,
 }
 
 impl World {
-    pub(crate) fn fifo() -> Self {
+    /// A pair of FIFO queues.
+    pub fn fifo() -> Self {
         Self::with(&[])
     }
 
-    pub(crate) fn standard() -> Self {
+    /// A pair of standard queues.
+    pub fn standard() -> Self {
         Self::with(&["--standard"])
     }
 
@@ -67,7 +75,7 @@ impl World {
     }
 
     /// Writes the configuration: the queues, plain http to this machine, and this.
-    pub(crate) fn configure(&self, rest: &str) {
+    pub fn configure(&self, rest: &str) {
         let Self {
             queue_url,
             dead_letter_url,
@@ -79,41 +87,41 @@ impl World {
     }
 
     /// The waits before attempts 2, 3 and so on.
-    pub(crate) fn delays(&mut self, delays: &[&str]) {
+    pub fn delays(&mut self, delays: &[&str]) {
         self.home
             .set("HOOKLANE_RETRY__DELAYS", &format!("{delays:?}"));
     }
 
     /// Sends the lines, and fails unless all were sent.
-    pub(crate) fn send(&self, lines: &[String], arguments: &[&str]) {
+    pub fn send(&self, lines: &[String], arguments: &[&str]) {
         let arguments = [&["send", "-", "--json"], arguments].concat();
         let ended = self.home.run_with(&arguments, lines.join("\n").as_bytes());
         assert_eq!(only(done(&ended))["sent"], lines.len(), "{ended:?}");
     }
 
     /// Works until the queue is empty, and returns the summary.
-    pub(crate) fn drain(&self) -> Value {
+    pub fn drain(&self) -> Value {
         only(done(&self.home.run(&["work", "--drain", "--json"])))
     }
 
     /// What `dlq ls` lists.
-    pub(crate) fn dead_letters(&self) -> Vec<Value> {
+    pub fn dead_letters(&self) -> Vec<Value> {
         documents(&done(&self.home.run(&["dlq", "ls", "--json"])).stdout)
     }
 
     /// What `dlq show` shows of a line of `dlq ls`.
-    pub(crate) fn show(&self, letter: &Value) -> Value {
+    pub fn show(&self, letter: &Value) -> Value {
         let id = letter["id"].as_str().expect("an id");
         only(done(&self.home.run(&["dlq", "show", id, "--json"])))
     }
 
     /// Waits for a call of the SDK.
-    pub(crate) fn wait<T>(&self, call: impl Future<Output = T>) -> T {
+    pub fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         self.runtime.block_on(call)
     }
 
     /// Sends a message as an upstream system does; the first line on a FIFO queue names group and deduplication id.
-    pub(crate) fn send_plainly(
+    pub fn send_plainly(
         &self,
         fifo: Option<(&str, &str)>,
         body: &str,
@@ -135,7 +143,7 @@ impl World {
     }
 
     /// Changes after how many receives SQS itself moves a message away.
-    pub(crate) fn set_max_receive_count(&self, count: u32) {
+    pub fn set_max_receive_count(&self, count: u32) {
         let attributes = self
             .client
             .get_queue_attributes()
@@ -161,7 +169,7 @@ impl World {
     }
 
     /// The messages of the internal queue, at most ten, with everything on them.
-    pub(crate) fn raw_dead_letters(&self) -> Vec<Message> {
+    pub fn raw_dead_letters(&self) -> Vec<Message> {
         let request = self
             .client
             .receive_message()
@@ -201,12 +209,12 @@ fn client(endpoint: &str) -> Client {
 }
 
 /// A callback for all events, signed.
-pub(crate) fn callback(url: &str) -> String {
+pub fn callback(url: &str) -> String {
     format!("[callback.production]\nurl = \"{url}\"\nshared_secret = \"env:WORKN_SECRET\"\n")
 }
 
 /// An attribute of a type such as `String` or `Number`.
-pub(crate) fn attribute(data_type: &str, value: &str) -> MessageAttributeValue {
+pub fn attribute(data_type: &str, value: &str) -> MessageAttributeValue {
     let attribute = MessageAttributeValue::builder()
         .data_type(data_type)
         .string_value(value);
@@ -214,7 +222,7 @@ pub(crate) fn attribute(data_type: &str, value: &str) -> MessageAttributeValue {
 }
 
 /// A binary attribute.
-pub(crate) fn binary(bytes: &[u8]) -> MessageAttributeValue {
+pub fn binary(bytes: &[u8]) -> MessageAttributeValue {
     let attribute = MessageAttributeValue::builder()
         .data_type("Binary")
         .binary_value(Blob::new(bytes));
@@ -222,13 +230,13 @@ pub(crate) fn binary(bytes: &[u8]) -> MessageAttributeValue {
 }
 
 /// Fails unless the run did what it was asked to.
-pub(crate) fn done(ended: &Ended) -> &Ended {
+pub fn done(ended: &Ended) -> &Ended {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended
 }
 
 /// The one JSON document on standard output.
-pub(crate) fn only(ended: &Ended) -> Value {
+pub fn only(ended: &Ended) -> Value {
     match &documents(&ended.stdout)[..] {
         [document] => document.clone(),
         _ => panic!("not one document: {ended:?}"),
@@ -236,6 +244,6 @@ pub(crate) fn only(ended: &Ended) -> Value {
 }
 
 /// An event as a line of a file.
-pub(crate) fn event(setup: u32, msg_id: &str) -> String {
+pub fn event(setup: u32, msg_id: &str) -> String {
     format!(r#"{{"mkt_id":4,"msg_id":"{msg_id}","MessageGroupId":"EventSetup_{setup}"}}"#)
 }

@@ -9,24 +9,34 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, even on a machine that is busy: only a failing test waits so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory to run in, and the environment to run with. Nothing of the surroundings is passed on.
-pub(crate) struct Home {
+pub struct Home {
     directory: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
 /// What a run that ended left.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Ended {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed on standard output.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Home {
-    pub(crate) fn new() -> Self {
+    /// A home without a configuration.
+    pub fn new() -> Self {
         Self {
             directory: tempfile::tempdir().expect("a directory"),
             // No questions to a metadata service that is not there.
@@ -35,32 +45,35 @@ impl Home {
     }
 
     /// A home with a configuration file.
-    pub(crate) fn with(configuration: &str) -> Self {
+    pub fn with(configuration: &str) -> Self {
         let home = Self::new();
         home.write("hooklane.toml", configuration);
         home
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> &mut Self {
+    /// Sets a variable of the environment.
+    pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// Where a file of the directory is.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    /// Writes a file of the directory.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).expect("written");
     }
 
     /// Runs the program to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+    pub fn run(&self, arguments: &[&str]) -> Ended {
         self.run_with(arguments, b"")
     }
 
     /// Runs the program to its end, with this on standard input.
-    pub(crate) fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ended {
+    pub fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ended {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -76,7 +89,7 @@ impl Home {
     }
 
     /// Starts the program and leaves it running.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Service {
+    pub fn start(&self, arguments: &[&str]) -> Service {
         Service::of(
             self.command(arguments)
                 .stdin(Stdio::null())
@@ -85,7 +98,8 @@ impl Home {
         )
     }
 
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with these arguments, to be started by the caller; its outputs are piped.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
             .args(arguments)
@@ -100,14 +114,15 @@ impl Home {
 }
 
 /// The program, running. Killed if a test forgets it.
-pub(crate) struct Service {
+pub struct Service {
     child: Child,
     stdout: Lines,
     stderr: Lines,
 }
 
 impl Service {
-    pub(crate) fn of(mut child: Child) -> Self {
+    /// A process that was started.
+    pub fn of(mut child: Child) -> Self {
         // A test may have taken standard output for itself.
         let stdout = child.stdout.take().map_or_else(Lines::none, Lines::of);
         let stderr = child.stderr.take().map_or_else(Lines::none, Lines::of);
@@ -119,7 +134,7 @@ impl Service {
     }
 
     /// The next line on standard output.
-    pub(crate) fn line(&mut self) -> String {
+    pub fn line(&mut self) -> String {
         match self.try_line() {
             Some(line) => line,
             None => panic!(
@@ -130,12 +145,12 @@ impl Service {
     }
 
     /// The next line on standard output, if one comes before it ends.
-    pub(crate) fn try_line(&mut self) -> Option<String> {
+    pub fn try_line(&mut self) -> Option<String> {
         self.stdout.next()
     }
 
     /// Waits for a line on standard error that contains this.
-    pub(crate) fn wait_for_log(&mut self, text: &str) -> String {
+    pub fn wait_for_log(&mut self, text: &str) -> String {
         let mut seen = String::new();
         while let Some(line) = self.stderr.next() {
             if line.contains(text) {
@@ -147,7 +162,7 @@ impl Service {
     }
 
     /// Sends a signal by its name: `TERM`, `INT`.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill")
             .args([&format!("-{name}"), &id])
@@ -157,13 +172,13 @@ impl Service {
     }
 
     /// Stops it with SIGTERM.
-    pub(crate) fn stop(self) -> Ended {
+    pub fn stop(self) -> Ended {
         self.signal("TERM");
         self.wait()
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(mut self) -> Ended {
+    pub fn wait(mut self) -> Ended {
         let status = self.end();
         Ended {
             code: status.code(),
@@ -243,13 +258,16 @@ impl Lines {
 }
 
 /// A running `hooklane local-sqs`, and the variables that lead to it.
-pub(crate) struct LocalSqs {
-    pub(crate) service: Service,
-    pub(crate) variables: Vec<(String, String)>,
+pub struct LocalSqs {
+    /// The process.
+    pub service: Service,
+    /// Names and values, the endpoint first.
+    pub variables: Vec<(String, String)>,
 }
 
 impl LocalSqs {
-    pub(crate) fn start(arguments: &[&str]) -> Self {
+    /// Starts one on a port that the system chooses, with these arguments too.
+    pub fn start(arguments: &[&str]) -> Self {
         let arguments = [&["local-sqs", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut service = Home::new().start(&arguments);
         let lines = (0..5).map(|_| service.line()).collect::<Vec<_>>();
@@ -264,7 +282,7 @@ impl LocalSqs {
     }
 
     /// A home whose commands come here, with a queue pair in its configuration.
-    pub(crate) fn home(&self, name: &str) -> Home {
+    pub fn home(&self, name: &str) -> Home {
         let mut home = Home::new();
         for (variable, value) in &self.variables {
             home.set(variable, value);
@@ -278,7 +296,7 @@ impl LocalSqs {
 
 /// Sends an HTTP request and returns the status of the answer. The length is that of the body unless the headers
 /// say how it is sent.
-pub(crate) fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
+pub fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &[u8]) -> u16 {
     let mut request = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
@@ -304,7 +322,7 @@ pub(crate) fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], bo
 }
 
 /// Asks for a page and returns the answer as it came, head and body.
-pub(crate) fn get(address: SocketAddr, path: &str) -> String {
+pub fn get(address: SocketAddr, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let mut stream = TcpStream::connect(address).expect("connected");
     stream.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -315,20 +333,20 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> String {
 }
 
 /// The address in a line that ends in `http://ADDRESS`.
-pub(crate) fn address(line: &str) -> SocketAddr {
+pub fn address(line: &str) -> SocketAddr {
     let (_, address) = line.rsplit_once("http://").expect("a URL");
     address.parse().expect("an address")
 }
 
 /// A port that something listens on until the listener is dropped.
-pub(crate) fn taken_port() -> (std::net::TcpListener, u16) {
+pub fn taken_port() -> (std::net::TcpListener, u16) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = listener.local_addr().expect("bound").port();
     (listener, port)
 }
 
 /// Fails unless the run ended so, with one clear message (no debug format, no panic) that holds these.
-pub(crate) fn assert_told(ended: &Ended, code: i32, said: &[&str]) {
+pub fn assert_told(ended: &Ended, code: i32, said: &[&str]) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     for text in said {
         assert!(
@@ -356,29 +374,28 @@ pub(crate) fn assert_told(ended: &Ended, code: i32, said: &[&str]) {
 }
 
 /// The JSON documents on standard output, one a line.
-pub(crate) fn documents(text: &str) -> Vec<serde_json::Value> {
+pub fn documents(text: &str) -> Vec<serde_json::Value> {
     let documents = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
     documents.collect()
 }
 
-/// The directory of the repository.
-/// The program. Cargo builds it for the tests of its own package; others take what was built beside them.
+/// The program. Cargo builds it for the tests of its own package, and says where; others take what was built beside
+/// them.
 fn program() -> PathBuf {
-    if let Some(built) = option_env!("CARGO_BIN_EXE_hooklane") {
+    if let Some(built) = std::env::var_os("CARGO_BIN_EXE_hooklane") {
         return built.into();
     }
     let test = std::env::current_exe().expect("a program");
-    let beside = test
-        .ancestors()
-        .nth(2)
-        .map(|profile| profile.join("hooklane"));
+    // Tests are a directory below the programs.
+    let mut beside = test.ancestors().map(|folder| folder.join("hooklane"));
     beside
-        .filter(|program| program.exists())
+        .find(|program| program.is_file())
         .expect("hooklane is built: make test does, or cargo build --package hooklane")
 }
 
-pub(crate) fn repository() -> PathBuf {
+/// The directory of the repository.
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -20,7 +20,7 @@ struct Emulator {
 }
 
 /// The URL of the emulator, which is started for the first who asks.
-pub(crate) fn endpoint() -> &'static str {
+pub fn endpoint() -> &'static str {
     static EMULATOR: OnceLock<Emulator> = OnceLock::new();
     &EMULATOR.get_or_init(start).endpoint
 }

@@ -9,17 +9,18 @@ use serde_json::Value;
 
 /// One attempt, from the other side.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub struct Request {
     /// When its body was there.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
     /// By lower-case name.
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
+    /// As it came.
+    pub body: Vec<u8>,
 }
 
 impl Request {
     /// Of a line that `listen --json` printed.
-    pub(crate) fn listened(line: &Value) -> Self {
+    pub fn listened(line: &Value) -> Self {
         let text = |field: &str| {
             line[field]
                 .as_str()
@@ -36,27 +37,30 @@ impl Request {
         }
     }
 
-    pub(crate) fn header(&self, name: &str) -> &str {
+    /// The value of a header that must be there, by its lower-case name.
+    pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value.unwrap_or_else(|| panic!("no header {name}: {:?}", self.headers))
     }
 
     /// Which attempt of its event it is, from 1.
-    pub(crate) fn attempt(&self) -> u32 {
+    pub fn attempt(&self) -> u32 {
         self.header("x-hooklane-attempt").parse().expect("a number")
     }
 
-    pub(crate) fn webhook_id(&self) -> &str {
+    /// The `webhook-id`.
+    pub fn webhook_id(&self) -> &str {
         self.header("webhook-id")
     }
 
-    pub(crate) fn event(&self) -> Value {
+    /// The body as JSON.
+    pub fn event(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 }
 
 /// The ids of the events, group by group, in the order in which their first attempts came.
-pub(crate) fn first_attempts(requests: &[Request]) -> BTreeMap<String, Vec<String>> {
+pub fn first_attempts(requests: &[Request]) -> BTreeMap<String, Vec<String>> {
     let mut groups = BTreeMap::<String, Vec<String>>::new();
     for request in requests {
         let group = groups
