@@ -2,6 +2,7 @@
 
 pub mod emulator;
 pub mod ledger;
+pub mod letters;
 pub mod network;
 pub mod program;
 pub mod receiver;

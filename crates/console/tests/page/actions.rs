@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use letters::{Selection, take};
 use queue::{Queue, ReceiveOptions};
+use rig::letters::{World, letter, native};
 use store::Ledger;
 use tokio_util::sync::CancellationToken;
 
 use crate::visitor::{Site, Visitor};
-use crate::world::{World, letter, native};
 use crate::{of_group, own_record};
 
 const ALL: [(&str, &str); 1] = [("scope", "all")];
@@ -290,8 +290,8 @@ async fn newer_events_that_were_delivered_since_are_warned_of() {
         .await
         .unwrap();
     let (queue, group) = (world.source.url(), "EventSetup_7");
-    let deaths = [(group.to_owned(), crate::world::START)].into();
-    let noted = ledger.watch(queue, &deaths, crate::world::START);
+    let deaths = [(group.to_owned(), rig::letters::START)].into();
+    let noted = ledger.watch(queue, &deaths, rig::letters::START);
     noted.await.unwrap();
     let mut ada = site.visitor();
     ada.scan().await;
@@ -299,7 +299,7 @@ async fn newer_events_that_were_delivered_since_are_warned_of() {
     let preview = ada.post("/replay/preview", &ALL).await;
     preview.is(200).says_not("accept-order");
     let number = "00000000000000000003";
-    let noted = ledger.note_delivered(queue, group, number, crate::world::START);
+    let noted = ledger.note_delivered(queue, group, number, rig::letters::START);
     noted.await.unwrap();
     let preview = ada.post("/replay/preview", &ALL).await;
     preview.is(200).says(
@@ -354,9 +354,9 @@ async fn letters_that_cannot_go_are_told_before_and_after() {
     let world = World::new().await;
     let mut letters = of_group(&world, "EventSetup_7", 0..3);
     // The second came from another queue.
-    let mut record = crate::world::record(1);
+    let mut record = rig::letters::record(1);
     record.origin.group = Some("EventSetup_7".to_owned());
-    letters[1] = crate::world::letter(&record, "{}");
+    letters[1] = rig::letters::letter(&record, "{}");
     world.send(letters).await;
     let site = Site::open(&world);
     let mut ada = site.visitor();

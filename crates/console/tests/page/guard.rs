@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Method;
 use console::Settings;
+use rig::letters::World;
 
 use crate::visitor::{Site, TOKEN, Visitor};
-use crate::world::World;
 
 /// Every page and piece that shows something.
 const SHOWN: [&str; 10] = [

@@ -4,13 +4,10 @@ mod actions;
 mod guard;
 mod pages;
 mod visitor;
-#[path = "../../../letters/tests/internal_queue/world.rs"]
-mod world;
 
 use delivery::DeadLetter;
 use queue::Outgoing;
-
-use world::{World, letter, record};
+use rig::letters::{World, letter, record};
 
 /// A dead letter of this world's source queue, so that it can go back there.
 fn own_record(world: &World, n: u32) -> DeadLetter {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use delivery::Reason;
 use event::EVENT_NAME;
 use queue::Attribute;
+use rig::letters::{World, letter, native};
 
 use crate::visitor::{Answer, Site};
-use crate::world::{World, letter, native};
 use crate::{of_group, own_record};
 
 const SCRIPT: &str = "<script>alert(1)</script>";

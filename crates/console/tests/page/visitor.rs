@@ -9,12 +9,11 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use console::{Console, Queues, Settings};
 use delivery::Secret;
 use queue::Clock;
+use rig::letters::{START, World};
 use store::LedgerSpec;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use url::form_urlencoded;
-
-use crate::world::{START, World};
 
 pub(crate) const TOKEN: &str = "0123456789abcdef";
 

@@ -2,9 +2,8 @@
 
 use letters::{Audit, LetterFile, Outcome, Selection, drop_letters, take};
 use queue::Queue;
+use rig::letters::{World, letter, native, record};
 use tokio_util::sync::CancellationToken;
-
-use crate::world::{World, letter, native, record};
 
 async fn drop_all(queue: &Queue, file: LetterFile, stop_after: usize) -> Outcome {
     let stop = CancellationToken::new();

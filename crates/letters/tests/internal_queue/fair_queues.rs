@@ -6,9 +6,8 @@ use delivery::{DeadLetter, Origin};
 use letters::{Audit, Delivered, Outcome, Preview, Selection, Target, replay, take};
 use queue::admin::Kind;
 use queue::{Outgoing, Queue, ReceiveOptions, Received};
+use rig::letters::{World, letter, native, record};
 use tokio_util::sync::CancellationToken;
-
-use crate::world::{World, letter, native, record};
 
 const TENANT: &str = "tenant-A";
 

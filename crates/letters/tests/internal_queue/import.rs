@@ -13,11 +13,10 @@ use letters::{
     drop_letters, import, scan, take,
 };
 use queue::{Attribute, AttributeValue, Outgoing, Queue, ReceiveOptions, Received};
+use rig::letters::{Broken, World, letter, native, record};
 use rig::network::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-use crate::world::{Broken, World, letter, native, record};
 
 fn audit() -> Audit {
     Audit {

@@ -5,4 +5,3 @@ mod fair_queues;
 mod import;
 mod replay;
 mod scan;
-mod world;

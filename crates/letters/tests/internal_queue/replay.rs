@@ -10,10 +10,9 @@ use std::time::Duration;
 use delivery::{DEAD_LETTER, DeadLetter, Origin, REPLAY, Replay};
 use letters::{Audit, Filter, Outcome, Selection, Target, replay, take};
 use queue::{Attribute, Outgoing, Queue, ReceiveOptions, Received};
+use rig::letters::{Broken, World, letter, native, record};
 use rig::network::Fault;
 use tokio_util::sync::CancellationToken;
-
-use crate::world::{Broken, World, letter, native, record};
 
 /// The record of event `n` of a group, as if it came from this world's source queue.
 fn dead(world: &World, group: u32, n: u32) -> DeadLetter {

@@ -8,10 +8,9 @@ use delivery::{DEAD_LETTER, REPLAY, Reason, Replay};
 use letters::{End, Groups, Letter, Listing, Missing, Report, ScanOptions, Shown, scan};
 use queue::admin::Kind;
 use queue::{Attribute, Counts, Outgoing, Queue};
+use rig::letters::{World, letter, native, record};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-
-use crate::world::{World, letter, native, record};
 
 async fn scan_all(queue: &Queue) -> (Vec<Letter>, Report) {
     scan_with(queue, ScanOptions::default()).await

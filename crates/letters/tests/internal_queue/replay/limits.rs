@@ -2,10 +2,10 @@
 
 use letters::{Selection, take};
 use queue::Outgoing;
+use rig::letters::{World, native};
 use tokio_util::sync::CancellationToken;
 
 use super::{bodies, dead_letter, drained, events, finished, replay_all};
-use crate::world::{World, native};
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_takes_the_first_of_the_order_and_gives_the_others_back() {

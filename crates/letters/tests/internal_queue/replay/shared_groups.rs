@@ -6,10 +6,10 @@ use std::time::Duration;
 use delivery::{DeadLetter, Origin, REPLAY, Replay};
 use letters::{Filter, Selection, Target, replay, take};
 use queue::{Attribute, Outgoing, Received};
+use rig::letters::{START, World, letter, native};
 use tokio_util::sync::CancellationToken;
 
 use super::{Run, audit, bodies, dead, dead_letter, drained, finished, group, replay_all};
-use crate::world::{START, World, letter, native};
 
 #[tokio::test(start_paused = true)]
 async fn a_group_that_the_native_redrive_filled_is_replayed_to_its_end() {

@@ -1,7 +1,5 @@
 //! An internal queue on virtual time: `local-sqs` in process, the real SDK.
 
-#![allow(dead_code, reason = "each test file uses its part of the world")]
-
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -14,22 +12,29 @@ use event::Timestamp;
 use local_sqs::{Limits, LocalSqs};
 use queue::admin::{Kind, create_pair};
 use queue::{Attribute, Counts, Outgoing, Queue, Sqs};
-use rig::network::{Call, Fault, with_faults};
 
-pub(crate) const START: Timestamp = Timestamp::from_millis(1_739_370_645_000);
+use crate::network::{Call, Fault, with_faults};
 
-pub(crate) struct World {
-    pub(crate) source: Queue,
-    pub(crate) dead: Queue,
+/// 2025-02-12T14:30:45.000Z, when the first of them died.
+pub const START: Timestamp = Timestamp::from_millis(1_739_370_645_000);
+
+/// A queue pair on a `local-sqs` of its own.
+pub struct World {
+    /// Where events come from, and go back to.
+    pub source: Queue,
+    /// The internal queue.
+    pub dead: Queue,
     local: LocalSqs,
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
+    /// A pair of FIFO queues.
+    pub async fn new() -> Self {
         Self::of(Kind::Fifo).await
     }
 
-    pub(crate) async fn of(kind: Kind) -> Self {
+    /// A pair of queues.
+    pub async fn of(kind: Kind) -> Self {
         let local = LocalSqs::seeded(Limits::default(), 7);
         let sqs = Sqs::in_process(local.http_client());
         let pair = create_pair(&sqs, "events", kind).await.unwrap();
@@ -41,12 +46,12 @@ impl World {
     }
 
     /// The internal queue through a connection whose calls of `action` break after the first `good` ones.
-    pub(crate) async fn breaking(&self, action: &'static str, good: u32) -> Queue {
+    pub async fn breaking(&self, action: &'static str, good: u32) -> Queue {
         self.breaking_way_to(&self.dead, action, good).await
     }
 
     /// The same for the source queue.
-    pub(crate) async fn breaking_source(&self, action: &'static str, good: u32) -> Queue {
+    pub async fn breaking_source(&self, action: &'static str, good: u32) -> Queue {
         self.breaking_way_to(&self.source, action, good).await
     }
 
@@ -60,7 +65,7 @@ impl World {
     }
 
     /// The internal queue through a connection on which calls of `action` are not answered, after the first.
-    pub(crate) async fn silent(&self, action: &'static str) -> Queue {
+    pub async fn silent(&self, action: &'static str) -> Queue {
         let broken = Broken {
             action,
             calls: 1..u32::MAX,
@@ -70,7 +75,7 @@ impl World {
     }
 
     /// The queue through a connection of which these calls break.
-    pub(crate) async fn broken_way_to(&self, queue: &Queue, broken: Broken) -> Queue {
+    pub async fn broken_way_to(&self, queue: &Queue, broken: Broken) -> Queue {
         let calls = AtomicU32::new(0);
         let decide = move |call: &Call| {
             let is_meant =
@@ -85,11 +90,13 @@ impl World {
         Queue::open(&sqs, queue.url()).await.unwrap()
     }
 
-    pub(crate) async fn counts(&self) -> Counts {
+    /// How many letters there are.
+    pub async fn counts(&self) -> Counts {
         self.dead.counts().await.unwrap()
     }
 
-    pub(crate) async fn send(&self, messages: Vec<Outgoing>) {
+    /// Puts messages into the internal queue, and fails unless all are there.
+    pub async fn send(&self, messages: Vec<Outgoing>) {
         for batch in messages.chunks(10) {
             for sent in self.dead.send_batch(batch).await.unwrap() {
                 sent.unwrap();
@@ -98,7 +105,7 @@ impl World {
     }
 
     /// Dead letters of one event setup as the worker writes them, the last one to die first.
-    pub(crate) async fn send_dead_events(&self, count: u32) {
+    pub async fn send_dead_events(&self, count: u32) {
         let letters = (0..count)
             .rev()
             .map(|n| letter(&record(n), &format!(r#"{{"msg_id":"e-{n}"}}"#)));
@@ -106,7 +113,8 @@ impl World {
     }
 }
 
-pub(crate) fn record(n: u32) -> DeadLetter {
+/// The record of event `n` of a group, dead `n` seconds after the start.
+pub fn record(n: u32) -> DeadLetter {
     let at = START.plus(Duration::from_secs(n.into()));
     let outcome = Ok(Answer {
         status: 500,
@@ -136,7 +144,8 @@ pub(crate) fn record(n: u32) -> DeadLetter {
     )
 }
 
-pub(crate) fn letter(record: &DeadLetter, body: &str) -> Outgoing {
+/// A letter as the worker sends it: this event with this record.
+pub fn letter(record: &DeadLetter, body: &str) -> Outgoing {
     let json = record.to_json_within(10_000).unwrap();
     let origin = &record.origin;
     Outgoing {
@@ -154,7 +163,7 @@ pub(crate) fn letter(record: &DeadLetter, body: &str) -> Outgoing {
 }
 
 /// A letter as the native redrive leaves it: without a record, in the group of its event.
-pub(crate) fn native(group: &str, n: u32) -> Outgoing {
+pub fn native(group: &str, n: u32) -> Outgoing {
     Outgoing {
         body: format!(r#"{{"msg_id":"n-{n}"}}"#),
         group: Some(group.to_owned()),
@@ -165,9 +174,11 @@ pub(crate) fn native(group: &str, n: u32) -> Outgoing {
 
 /// Calls that break, the SDK's own retries counted.
 #[derive(Debug, Clone)]
-pub(crate) struct Broken {
-    pub(crate) action: &'static str,
+pub struct Broken {
+    /// As AWS names it: `DeleteMessageBatch`.
+    pub action: &'static str,
     /// Which of the calls of this action, counted from 0.
-    pub(crate) calls: Range<u32>,
-    pub(crate) how: Fault,
+    pub calls: Range<u32>,
+    /// What happens to those.
+    pub how: Fault,
 }
