@@ -3,6 +3,7 @@
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use rig::program::assert_told;
 use rig::receiver::Listener;
+use rig::request::Request;
 use rig::world::{World, attribute, binary, callback, event, only};
 use serde_json::{Value, json};
 

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 
 use rig::program::taken_port;
 use rig::receiver::{Listener, accept};
+use rig::request::Request;
 use rig::world::{World, callback, event};
 use serde_json::Value;
 

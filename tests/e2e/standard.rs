@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rig::receiver::Listener;
+use rig::request::Request;
 use rig::world::{World, callback};
 use serde_json::json;
 

@@ -32,9 +32,12 @@ async fn world_denied(
     let denied = Switch::default();
     let switch = denied.clone();
     let world = world_with(
-        move |call| match call.action == action && which(call) && switch.is_on() {
-            true => refusal(),
-            false => Fault::None,
+        move |call| {
+            if call.action == action && which(call) && switch.is_on() {
+                refusal()
+            } else {
+                Fault::None
+            }
         },
         script,
     )

@@ -151,9 +151,12 @@ async fn a_line_whose_answer_never_came_goes_again_under_its_ids() {
     for pause in [1, 6 * 60] {
         let (world, (_directory, path)) = (World::new().await, place());
         world.shared_by(usize::MAX);
-        world.script(|asked| match asked.iter().any(|asked| asked.n == 5) {
-            true => Fault::Unanswered,
-            false => Fault::None,
+        world.script(|asked| {
+            if asked.iter().any(|asked| asked.n == 5) {
+                Fault::Unanswered
+            } else {
+                Fault::None
+            }
         });
         let input = lines([1, 1, 1, 2, 1, 1, 1]);
         let killed = timeout(
