@@ -1,7 +1,7 @@
 //! The configuration: one TOML file with the environment laid over it, read into types that are valid
 //! once they exist.
 //!
-//! A command asks for the part it uses ([`work`], [`queue_url`], …) and gets all of it, or every problem
+//! A command asks for the part it uses ([`work()`], [`queue_url`], …) and gets all of it, or every problem
 //! with that part at once. Secrets are named in the file and never written there; nothing here prints one.
 
 mod callback;
